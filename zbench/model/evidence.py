@@ -54,9 +54,8 @@ class Workload:
     @property
     def text(self) -> str:
         """The workload in one line, the key of its results."""
-        return "|".join(
-            (self.dataset, self.config.text, self.engine, self.store.value, self.pattern, self.cache_state.value)
-        )
+        place = f"{self.engine}|{self.store}|{self.pattern}|{self.cache_state}"
+        return f"{self.dataset}|{self.config.text}|{place}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -107,5 +107,5 @@ def voxel_digest(array: npt.NDArray[Any]) -> str:
     state = hashlib.blake2b(f"{little.dtype.str}{little.shape}".encode(), digest_size=16)
     # One plane of the slowest axis at a time: hashing must not double the memory of a large volume.
     for plane in little if little.ndim > 1 else (little,):
-        state.update(memoryview(np.ascontiguousarray(plane)).cast("B"))
+        state.update(np.ascontiguousarray(plane).reshape(-1).view(np.uint8).data)
     return f"blake2b:{state.hexdigest()}"

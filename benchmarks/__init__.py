@@ -1,0 +1,5 @@
+"""The asv suite: one module a question, one class a situation, one method a metric.
+
+The environment variable ``ZBENCH_PRESET`` names the grid (``quick``, ``full`` or a TOML file), ``ZBENCH_DATASETS`` and
+``ZBENCH_ENGINES`` replace its datasets and engines.
+"""

@@ -1,0 +1,37 @@
+"""What does it cost before the first voxel: opening an array, importing a library?"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from zbench.cell import open_array
+
+from ._stored import Stored, grid
+
+
+class Metadata(Stored):
+    """Open an array that lies on a local disk."""
+
+    params = (*grid("layout")[:2], grid("layout")[2], grid("layout")[3][:1])
+
+    def time_open(self, *_):
+        open_array(self.cell)
+
+
+class Import:
+    """Import a library in a fresh interpreter."""
+
+    param_names = ("package",)
+    params = (("zarr", "tensorstore", "zbench.cell"),)
+    number = 1
+    repeat = 3
+    timeout = 60
+
+    def setup(self, package):
+        """Skip a package that this environment has not."""
+        if find_spec(package) is None:
+            msg = f"Importing needs the package: {package!r} is not in this environment."
+            raise NotImplementedError(msg)
+
+    def timeraw_import(self, package):
+        return f"import {package}"

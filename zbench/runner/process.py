@@ -1,0 +1,109 @@
+"""A worker process as seen from the side that asks."""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING, Any, Self
+
+from zbench.errors import ResultsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+__all__ = ["WorkerProcess"]
+
+
+class WorkerProcess:
+    """One worker of one environment.
+
+    Parameters
+    ----------
+    python
+        Interpreter of the environment; zbench is installed in it.
+    folder
+        Folder for stores.
+    timeout_s
+        Longest time that one answer may take.
+    """
+
+    def __init__(self, python: Path, folder: Path, *, timeout_s: float = 600.0) -> None:
+        self._python = python
+        self._timeout_s = timeout_s
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._process = subprocess.Popen(  # noqa: S603 - our own module in an environment that the caller chose
+            [str(python), "-m", "zbench.runner.worker", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+            text=True,
+            # Not the working folder: a zbench folder there would hide the installed one.
+            cwd=folder,
+        )
+
+    def ask(self, **message: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        """Send a message and wait for its answer.
+
+        Parameters
+        ----------
+        **message
+            What `zbench.runner.worker` understands.
+
+        Returns
+        -------
+        dict
+            The answer; with ``error`` and ``message`` if zbench itself refused or found something wrong.
+
+        Raises
+        ------
+        ResultsError
+            If the process died or did not answer in time.
+        """
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            stdin.write(json.dumps(message) + "\n")
+            stdin.flush()
+            ready, _, _ = select.select([stdout], [], [], self._timeout_s)
+            line = stdout.readline() if ready else ""
+        except OSError:
+            line = ""
+        if not line:
+            self._process.kill()
+            self._process.wait()
+            msg = (
+                f"A worker answers every message within {self._timeout_s:.0f} s: {self._python} did not answer "
+                f"{message.get('do')!r} and ended with status {self._process.returncode}. It said: {self._last_words()}"
+            )
+            raise ResultsError(msg)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _last_words(self) -> str:
+        self._complaints.seek(0)
+        return self._complaints.read().decode(errors="replace").strip()[-2000:] or "nothing"
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._complaints.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
