@@ -369,10 +369,10 @@ def count_read(cell: StoredCell, pattern: AccessPattern) -> Counts:
     return counts(
         log.trace(),
         inventory(cell.store),
+        store=cell.store,
         layout=cell.config.layout,
-        shape=cell.shape,
         itemsize=np.dtype(cell.dtype).itemsize,
-        bytes_needed=pattern.voxels * np.dtype(cell.dtype).itemsize,
+        boxes=pattern.boxes,
     )
 
 

@@ -47,7 +47,7 @@ class RunLog:
             )
             raise ResultsError(msg)
 
-    def add(self, kind: str, **fields: Any) -> None:  # noqa: ANN401 - JSON
+    def add(self, kind: str, **fields: Any) -> None:
         """Add what was learnt; it is on disk when this returns.
 
         Parameters

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from zbench.grid import CellSpec, Preset
 
 __all__ = ["WRITE", "Task", "operations_of", "tasks_of"]
@@ -61,7 +63,7 @@ def operations_of(preset: Preset, cell: CellSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys((WRITE, *patterns)))
 
 
-def tasks_of(preset: Preset, dataset: str, environments: tuple[str, ...]) -> tuple[Task, ...]:
+def tasks_of(preset: Preset, dataset: str, engines: Mapping[str, tuple[str, ...]]) -> tuple[Task, ...]:
     """List every task of one dataset.
 
     Parameters
@@ -70,8 +72,8 @@ def tasks_of(preset: Preset, dataset: str, environments: tuple[str, ...]) -> tup
         The grid.
     dataset
         One of its datasets.
-    environments
-        Names of the environments.
+    engines
+        Name of each environment, with the engines that are measured in it.
 
     Returns
     -------
@@ -80,8 +82,8 @@ def tasks_of(preset: Preset, dataset: str, environments: tuple[str, ...]) -> tup
     """
     return tuple(
         Task(environment, cell, operation)
-        for environment in environments
+        for environment, chosen in engines.items()
         for cell in preset.cells()
-        if cell.dataset == dataset
+        if cell.dataset == dataset and cell.engine in chosen
         for operation in operations_of(preset, cell)
     )

@@ -44,7 +44,7 @@ class WorkerProcess:
             cwd=folder,
         )
 
-    def ask(self, **message: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    def ask(self, **message: Any) -> dict[str, Any]:
         """Send a message and wait for its answer.
 
         Parameters

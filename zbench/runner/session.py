@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zbench.grid import CellSpec, Preset
     from zbench.runner.log import RunLog
 
-__all__ = ["Progress", "Session"]
+__all__ = ["Place", "Progress", "Session"]
 
 _SECONDS_A_TASK = 0.12
 
@@ -46,6 +46,23 @@ class Progress:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An environment to measure in.
+
+    Attributes
+    ----------
+    python
+        Its interpreter; zbench is installed in it.
+    engines
+        Engines of the preset that are measured in it: one that does not depend on what the environments differ in
+        needs measuring in one of them only.
+    """
+
+    python: Path
+    engines: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """A preset to be measured in several environments; what the log already holds is not measured again.
@@ -59,7 +76,7 @@ class Session:
     preset
         The grid.
     environments
-        Name and interpreter of each environment.
+        Name of each environment, with its interpreter and the engines that are measured in it.
     log
         Where everything is recorded.
     folder
@@ -75,7 +92,7 @@ class Session:
     """
 
     preset: Preset
-    environments: Mapping[str, Path]
+    environments: Mapping[str, Place]
     log: RunLog
     folder: Path
     rounds: int
@@ -113,7 +130,8 @@ class Session:
 
     def _unsampled(self, dataset: str, place: int) -> list[Task]:
         sampled = {entry["task"] for entry in self.log.of("samples") if entry["round"] == place}
-        tasks = tasks_of(self.preset, dataset, tuple(self.environments))
+        engines = {name: environment.engines for name, environment in self.environments.items()}
+        tasks = tasks_of(self.preset, dataset, engines)
         return [task for task in tasks if task.key not in sampled]
 
     def _store(self, dataset: str, work: Path) -> dict[str, dict[str, Any]]:
@@ -122,11 +140,13 @@ class Session:
         specs = [cell for cell in self.preset.cells() if cell.dataset == dataset]
         told = {entry["name"] for entry in self.log.of("environment")}
         known = {entry["cell"] for kind in ("stored", "refused") for entry in self.log.of(kind)}
-        for number, (name, python) in enumerate(self.environments.items()):
-            with WorkerProcess(python, work / name) as worker:
+        for number, (name, environment) in enumerate(self.environments.items()):
+            with WorkerProcess(environment.python, work / name) as worker:
                 if name not in told:
                     self.log.add("environment", name=name, **worker.ask(do="environment"))
                 for place, spec in enumerate(specs, start=1):
+                    if spec.engine not in environment.engines:
+                        continue
                     key = f"{name}|{spec.text}"
                     cells |= self._store_one(worker, key, spec, new=key not in known)
                     done, total = number * len(specs) + place, len(specs) * len(self.environments)
@@ -156,8 +176,8 @@ class Session:
         random.Random(f"{self.seed}/{dataset}/{place}").shuffle(order)  # noqa: S311 - an order, not a secret
         with ExitStack() as stack:
             workers = {
-                name: stack.enter_context(WorkerProcess(python, work / name))
-                for name, python in self.environments.items()
+                name: stack.enter_context(WorkerProcess(environment.python, work / name))
+                for name, environment in self.environments.items()
             }
             for done, task in enumerate(order, start=1):
                 answer = workers[task.environment].ask(
