@@ -58,7 +58,7 @@ class ChunkCodec:
         self.encoded = self.encode()
         error_bound(chain).check(self._chunk, self.decode())
 
-    def encode(self) -> Any:  # noqa: ANN401 - numcodecs returns what the last codec returns
+    def encode(self) -> Any:
         """Encode the chunk.
 
         Returns

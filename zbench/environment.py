@@ -99,7 +99,7 @@ def filesystem_of(folder: Path) -> str:
     if not mounts.is_file():
         return "unknown"
     found, depth = "unknown", -1
-    place = folder.absolute()
+    place = folder.resolve()
     for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
         _, mount, kind, *_ = line.split()
         mounted = Path(mount.replace("\\040", " "))

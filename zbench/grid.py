@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zbench.codecs import parse_chain
-from zbench.errors import PresetError, RefusedError, UnknownNameError, ZbenchError
+from zbench.errors import LayoutError, PresetError, RefusedError, UnknownNameError, ZbenchError
 from zbench.layouts import resolve_layout
+from zbench.model import ArrayLayout
 from zbench.patterns import access_pattern
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class CellSpec:
     engine
         Name of the engine.
     layout
-        Layout text, may follow the volume.
+        Layout text, canonical if it is of numbers; it may follow the volume.
     chain
         Canonical text of the codec chain.
     """
@@ -158,7 +159,7 @@ def load_preset(name: str) -> Preset:
     elif name.endswith(".toml"):
         try:
             text = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             msg = f"A preset is a readable TOML file in UTF-8: {name!r} is not ({error})."
             raise PresetError(msg) from error
     else:
@@ -211,7 +212,10 @@ def _preset(name: str, raw: dict[str, Any]) -> Preset:
     )
 
 
-def _sweep(name: str, entry: dict[str, Any]) -> Sweep:
+def _sweep(name: str, entry: Any) -> Sweep:
+    if not isinstance(entry, dict):
+        msg = f"In preset {name}, sweeps are tables headed [[sweeps]]: got {entry!r}."
+        raise PresetError(msg)
     where = f"{name}, sweep {entry.get('name', '?')}"
     _check_keys(where, entry, _SWEEP_KEYS)
     layouts, chains, patterns = (_texts(where, key, entry[key]) for key in ("layouts", "chains", "patterns"))
@@ -222,11 +226,20 @@ def _sweep(name: str, entry: dict[str, Any]) -> Sweep:
                 resolve_layout(layout, _PROBE)
         for pattern in patterns:
             access_pattern(pattern, _PROBE)
+        layouts = tuple(_layout_text(layout) for layout in layouts)
         chains = tuple(parse_chain(chain).text for chain in chains)
     except ZbenchError as error:
         msg = f"In preset {where}: {error}"
         raise PresetError(msg) from error
     return Sweep(name=entry["name"], question=entry["question"], layouts=layouts, chains=chains, patterns=patterns)
+
+
+def _layout_text(layout: str) -> str:
+    """Write layouts of numbers in their one way, so that a cell is not measured twice under two names."""
+    try:
+        return ArrayLayout.parse(layout).text
+    except LayoutError:
+        return layout.strip()
 
 
 def _check_keys(where: str, raw: dict[str, Any], keys: Mapping[str, type]) -> None:

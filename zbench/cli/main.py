@@ -22,7 +22,7 @@ _COULD_NOT_ANSWER = 2
 class _Group(click.Group):
     """Turns every error that zbench raises on purpose into one line and exit status 2."""
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+    def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except ZbenchError as error:

@@ -15,11 +15,16 @@ from zbench.model import CodecChain, CodecStep, voxel_digest
 __all__ = ["Bound", "chain_is_lossless", "error_bound"]
 
 _LOSSY = ("bitround", "quantize", "fixedscaleoffset")
+# Decoding sums up (delta) or scales (fixedscaleoffset) the errors of what stands behind.
+_MAGNIFYING = ("delta", "fixedscaleoffset")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bound:
-    """How far a voxel may come back from where it was: at most ``absolute + relative * |x|``.
+    """How far a voxel ``x`` may come back from where it was: at most ``absolute + relative * |x|``.
+
+    Two things come on top, because no codec can do better: the rounding of its own arithmetic, and, for subnormal
+    numbers, that their last bit is as large as that of the smallest normal number.
 
     Attributes
     ----------
@@ -27,10 +32,13 @@ class Bound:
         In the unit of the voxels.
     relative
         Share of the magnitude of the voxel.
+    shift
+        What the codec subtracts from a voxel and adds again; its arithmetic rounds by a share of this too.
     """
 
     absolute: float = 0.0
     relative: float = 0.0
+    shift: float = 0.0
 
     def then(self, other: Bound) -> Bound:
         """Add the loss of a later step.
@@ -48,6 +56,7 @@ class Bound:
         return Bound(
             absolute=self.absolute + other.absolute + other.relative * self.absolute,
             relative=self.relative + other.relative + self.relative * other.relative,
+            shift=self.shift + other.shift,
         )
 
     def check(self, original: npt.NDArray[Any], read: npt.NDArray[Any]) -> None:
@@ -74,7 +83,7 @@ class Bound:
         if not (self.absolute or self.relative):
             if voxel_digest(original) == voxel_digest(read):
                 return
-            wrong = _bits(original) != _bits(read)
+            wrong = (_bytes(original) != _bytes(read)).any(axis=-1)
         else:
             wrong = self._outside(original, read)
         if wrong.any():
@@ -86,12 +95,22 @@ class Bound:
             raise VerificationError(msg)
 
     def _outside(self, original: npt.NDArray[Any], read: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        wide_original, wide_read = original.astype(np.float64), read.astype(np.float64)
-        # The arithmetic of the codec itself rounds to the type of the voxels: allow two units in the last place.
-        slack = 2 * float(np.finfo(original.dtype).eps) if original.dtype.kind == "f" else 0.0
-        allowed = self.absolute + (self.relative + slack) * np.abs(wide_original)
+        if original.dtype.kind == "f":
+            kind, cut = np.finfo(original.dtype), 0.0
+            smallest = float(kind.smallest_normal)
+        else:
+            # numcodecs computes integers as float64, and then cuts the fraction off where it should round.
+            kind, cut = np.finfo(np.float64), 1.0
+            smallest = 0.0
+        # Signalling NaN and differences of infinities are told apart below; numpy need not warn of them.
         with np.errstate(invalid="ignore"):
-            near = np.abs(wide_read - wide_original) <= allowed
+            wide_original, wide_read = original.astype(np.float64), read.astype(np.float64)
+            size = np.maximum(np.abs(wide_original), smallest)
+            # A handful of operations, each half a unit in the last place off.
+            rounding = 4 * float(kind.eps) * (size + self.shift) + cut
+            near = np.abs(wide_read - wide_original) <= self.absolute + self.relative * size + rounding
+        # Nothing finite is near to an infinity, though infinity is no more than infinity.
+        near &= np.isfinite(wide_original)
         same = (wide_original == wide_read) | (np.isnan(wide_original) & np.isnan(wide_read))
         outside: npt.NDArray[np.bool_] = ~(near | same)
         return outside
@@ -100,10 +119,10 @@ class Bound:
         return f"absolute error {self.absolute:.3g}, relative error {self.relative:.3g}"
 
 
-def _bits(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """View as unsigned integers, so that NaN equals itself and the two zeros differ."""
+def _bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """View as bytes, a row for each voxel, so that NaN equals itself and the two zeros differ."""
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    return little.view(f"u{little.dtype.itemsize}") if little.dtype.kind == "f" else little
+    return little.reshape(-1).view(np.uint8).reshape(*array.shape, little.dtype.itemsize)
 
 
 def chain_is_lossless(chain: CodecChain) -> bool:
@@ -138,11 +157,20 @@ def error_bound(chain: CodecChain) -> Bound:
     Raises
     ------
     RefusedError
-        If the scale of a step gives no bound.
+        If the chain gives no bound: a scale of zero, or a lossy step behind one whose decoding would magnify the loss.
     """
     bound = Bound()
+    before = ""
     for step in chain:
+        if before and step.name in _LOSSY:
+            msg = (
+                f"A lossy codec must take the voxels themselves, or its loss has no bound: {step.text!r} stands behind "
+                f"{before!r}, which would magnify it. Put the lossy codec first, and at most one fixedscaleoffset."
+            )
+            raise RefusedError(msg)
         bound = bound.then(_step_bound(step))
+        if step.name in _MAGNIFYING:
+            before = step.text
     return bound
 
 
@@ -158,5 +186,5 @@ def _step_bound(step: CodecStep) -> Bound:
         if not scale:
             msg = f"A fixed scale must not be zero: got {step.text!r}. Give a scale."
             raise RefusedError(msg)
-        return Bound(absolute=0.5 / abs(scale))
+        return Bound(absolute=0.5 / abs(scale), shift=abs(float(step["offset"])))
     return Bound()

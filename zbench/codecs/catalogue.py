@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,9 +12,9 @@ from zbench.model import CodecStep, Parameter, Role
 
 __all__ = ["CODEC_NAMES", "CodecKind", "Field", "codec_kind"]
 
-_WHOLE = r"-?\d+"
-_REAL = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
-_DTYPE = r"[iuf][1248]"
+_WHOLE = r"-?[0-9]{1,9}"
+_REAL = r"-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?"
+_INTEGERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,6 @@ class Field:
         """Regular expression of the value."""
         if self.choices:
             return "|".join(map(re.escape, self.choices))
-        if isinstance(self.default, str):
-            return _DTYPE
         return _REAL if isinstance(self.default, float) else _WHOLE
 
     def value(self, text: str) -> Parameter:
@@ -63,12 +62,18 @@ class Field:
         Raises
         ------
         CodecError
-            If a whole number is out of range.
+            If a whole number is out of range, or a real one larger than floating-point numbers reach.
         """
         if isinstance(self.default, int) and not self.low <= int(text) <= self.high:
             msg = f"{self.name} is a whole number from {self.low} to {self.high}: got {text}."
             raise CodecError(msg)
-        return type(self.default)(text)
+        if not isinstance(self.default, float):
+            return type(self.default)(text)
+        if not math.isfinite(float(text)):
+            msg = f"{self.name} is a finite number: got {text}."
+            raise CodecError(msg)
+        # Adding nothing makes -0.0 zero: equal chains have equal texts.
+        return float(text) + 0.0
 
     @property
     def form(self) -> str:
@@ -192,7 +197,7 @@ _KINDS = (
         fields=(
             Field(name="offset", default=0.0),
             Field(name="scale", default=1.0),
-            Field(name="astype", default="i2"),
+            Field(name="astype", default="i2", choices=_INTEGERS),
         ),
         summary="stores round((x - offset) * scale) as an integer (lossy)",
     ),

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from zbench.errors import RefusedError
-from zbench.model import CodecChain, CodecStep
+from zbench.model import CodecChain, CodecStep, Role
 
 __all__ = ["Json", "v2_codecs", "v3_codecs"]
 
@@ -87,8 +87,11 @@ def _configured(chain: CodecChain, dtype: np.dtype[Any], parameters: _Parameters
     """Give every step the type of what reaches it, which a filter may change."""
     configured = []
     current = dtype.newbyteorder("<")
+    before: list[CodecStep] = []
     for step in chain:
         _require_type(step, current)
+        _require_place(step, before)
+        before.append(step)
         configured.append((step, parameters(step, current)))
         if step.name == "fixedscaleoffset":
             current = np.dtype(f"<{step['astype']}")
@@ -101,10 +104,13 @@ def _require_type(step: CodecStep, dtype: np.dtype[Any]) -> None:
             dtype.kind == "f" and int(_or_zero(step, "keepbits")) <= _mantissa_bits(dtype),
             "floating-point voxels with at least that many mantissa bits",
         ),
-        "quantize": (dtype.kind == "f", "floating-point voxels"),
+        "quantize": (
+            dtype.kind == "f" and 10.0 ** _or_zero(step, "digits") <= _largest(dtype),
+            "floating-point voxels that reach ten to the power of the digits",
+        ),
         # The running sum of rounded differences drifts, so a float would come back as other bits.
         "delta": (dtype.kind in "iu", "integer voxels"),
-        "pcodec": (dtype.kind in "iuf" and dtype.itemsize >= 2, "numbers of 16, 32 or 64 bits"),
+        "pcodec": (dtype.kind in "iuf" and dtype.itemsize in (2, 4, 8), "numbers of 16, 32 or 64 bits"),
         "fixedscaleoffset": (dtype.kind in "iuf", "real numbers"),
     }
     holds, wanted = rules.get(step.name, (True, ""))
@@ -113,8 +119,24 @@ def _require_type(step: CodecStep, dtype: np.dtype[Any]) -> None:
         raise RefusedError(msg)
 
 
+def _require_place(step: CodecStep, before: list[CodecStep]) -> None:
+    if step.name == "shuffle" and any(other.role is not Role.FILTER for other in before):
+        msg = (
+            f"Codec {step.text!r} takes the bytes of whole voxels: {before[-1].text!r} in front of it leaves any "
+            "number of bytes. Put it first among the compressors."
+        )
+        raise RefusedError(msg)
+    if step.name == "bitround" and any(other.name == "bitround" for other in before):
+        msg = f"Codec {step.text!r} takes floating-point voxels: a bitround before it makes integers. Take one of them."
+        raise RefusedError(msg)
+
+
 def _or_zero(step: CodecStep, name: str) -> int:
     return int(dict(step.parameters).get(name, 0))
+
+
+def _largest(dtype: np.dtype[Any]) -> float:
+    return float(np.finfo(dtype).max) if dtype.kind == "f" else 0.0
 
 
 def _mantissa_bits(dtype: np.dtype[Any]) -> int:
@@ -146,5 +168,5 @@ def _shared_parameters(step: CodecStep, dtype: np.dtype[Any]) -> Json:
     if step.name in ("delta", "quantize", "fixedscaleoffset"):
         parameters["dtype"] = dtype.str
     if step.name == "fixedscaleoffset":
-        parameters["astype"] = f"<{parameters['astype']}"
+        parameters["astype"] = np.dtype(f"<{parameters['astype']}").str
     return parameters

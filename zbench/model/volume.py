@@ -27,7 +27,7 @@ class ArrayLike(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """Type of a voxel."""
 
-    def __getitem__(self, index: Any, /) -> npt.NDArray[Any]: ...  # noqa: ANN401 - numpy's own index type is private
+    def __getitem__(self, index: Any, /) -> npt.NDArray[Any]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

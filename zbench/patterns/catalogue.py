@@ -22,6 +22,9 @@ _JUMPS = 30
 _CROPS = 16
 _CLUSTER_MEAN = 20.0
 _CLUSTER_SIGMA = 60.0
+# A box as large as the volume has one place, which a spread of 60 voxels finds once in millions of draws.
+_DRAWS_BEFORE_DOUBT = 20_000
+_DRAWS_PER_BOX = 1_000
 _NORMALS = {"xy": 0, "xz": 1, "yz": 2}
 
 _Operations: TypeAlias = tuple[tuple[Box, ...], ...]
@@ -74,9 +77,18 @@ def _clustered(source: SplitMix64, shape: Shape, edge: int, count: int, name: st
     """Draw a Neyman-Scott process: uniform parents, a Poisson number of children spread normally around each."""
     room = _room(shape, edge, name)
     starts: list[Shape] = []
+    drawn = 0
     while len(starts) < count:
+        if drawn > _DRAWS_BEFORE_DOUBT and len(starts) * _DRAWS_PER_BOX < drawn:
+            msg = (
+                f"The boxes of an access pattern must fit around its clusters: {name!r} placed {len(starts)} of "
+                f"{drawn} boxes inside the volume {shape}. Take a smaller box or a larger volume."
+            )
+            raise RefusedError(msg)
         parent = [source.uniform() * extent for extent in shape]
-        for _ in range(source.poisson(_CLUSTER_MEAN)):
+        children = source.poisson(_CLUSTER_MEAN)
+        drawn += children
+        for _ in range(children):
             centre = [round(place + _CLUSTER_SIGMA * source.normal()) for place in parent]
             start = tuple(place - edge // 2 for place in centre)
             if all(0 <= low < extent for low, extent in zip(start, room, strict=True)):

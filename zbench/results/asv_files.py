@@ -127,7 +127,7 @@ def _holds(path: Path, commit: str) -> bool:
     return named.startswith(commit[:8]) or commit.startswith(named)
 
 
-def _rows(raw: Any, benchmarks: dict[str, Any], path: Path) -> list[AsvRow]:  # noqa: ANN401 - JSON
+def _rows(raw: Any, benchmarks: dict[str, Any], path: Path) -> list[AsvRow]:
     try:
         if raw["version"] != _VERSION:
             msg = (
@@ -185,7 +185,7 @@ def _parameter(text: str) -> str:
         return text
 
 
-def _at(column: list[Any] | None, place: int) -> Any:  # noqa: ANN401 - JSON
+def _at(column: list[Any] | None, place: int) -> Any:
     value = None if column is None else column[place]
     # asv writes an infinite end of an interval, of too few samples, as such.
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -51,7 +51,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         raise ResultsError(msg) from error
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds; callers check
+def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Parameters

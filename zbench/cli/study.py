@@ -1,0 +1,146 @@
+"""``zbench study``: long measurements that end in a page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from zbench.harness import study as use_case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    from rich.progress import TaskID
+
+    from zbench.harness.study import Status
+
+__all__ = ["study"]
+
+_SECONDS_A_LINE = 30.0
+
+
+@click.group()
+def study() -> None:
+    """Long measurements that end in a page of docs/results; each goes on where it was ended."""
+
+
+@study.command()
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("docs/results"),
+    show_default=True,
+    help="Folder for the page, its figures and its table.",
+)
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results/lossless"),
+    show_default=True,
+    help="Folder for the record, the environments and the stores.",
+)
+@click.option("--preset", default="full", show_default=True, help="Name of a preset, or the path of a TOML file.")
+@click.option("--rounds", type=click.IntRange(3), default=6, show_default=True, help="Rounds of fresh processes.")
+@click.option(
+    "--volume-size",
+    type=click.IntRange(0),
+    default=128,
+    show_default=True,
+    help="Keep at most so many voxels an axis of each volume, from the middle; 0 keeps all.",
+)
+@click.option(
+    "--repository",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="Folder with asv.conf.json.",
+)
+@click.option("--report-only", is_flag=True, help="Write the page from what is there; measure nothing.")
+def lossless(
+    *, output: Path, work: Path, preset: str, rounds: int, volume_size: int, repository: Path, report_only: bool
+) -> None:
+    """Measure codec chains, chunks, shards, formats and libraries on real volumes; write lossless.md.
+
+    A run that was ended goes on when the command is given again; it measures the commit that it began with.
+    """
+    if report_only:
+        paths = use_case.report_lossless(output, work)
+    else:
+        plan = use_case.Plan(preset=preset, rounds=rounds, volume_size=volume_size or None)
+        with _shown() as report:
+            paths = use_case.lossless(output, work, repository=repository, plan=plan, report=report.step)
+    for path in paths:
+        click.echo(path)
+
+
+def _shown() -> _Bars | _Lines:
+    return _Bars() if Console().is_terminal else _Lines(click.echo)
+
+
+def _left(status: Status) -> str:
+    if status.left_s is None:
+        return ""
+    minutes = round(status.left_s / 60)
+    told = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+    return f"about {told} left"
+
+
+class _Lines:
+    """Plain lines: one when something new begins, and one now and then."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write, self._begun, self._last = write, ("", "", ""), 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def step(self, status: Status) -> None:
+        # The note of a store step names the cell, which is new at every step.
+        begun = status.stage, status.what, status.note if status.stage == "sample" else ""
+        now = time.monotonic()
+        if begun == self._begun and now < self._last + _SECONDS_A_LINE and status.done < status.total:
+            return
+        self._begun, self._last = begun, now
+        whole = f", {status.values_done} of {status.values_total} values" if status.values_total else ""
+        parts = f"{status.stage} {status.what}: {status.done} of {status.total}{whole}", status.note, _left(status)
+        self._write("; ".join(part for part in parts if part))
+
+
+class _Bars:
+    """Two bars on a terminal: this stage, and the whole study."""
+
+    def __init__(self) -> None:
+        self._bar = Bar(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
+        )
+        self._stage: TaskID = self._bar.add_task("begin", total=None, note="")
+        self._whole: TaskID = self._bar.add_task("all values", total=None, note="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def step(self, status: Status) -> None:
+        named = f"{status.stage} {status.what}"
+        self._bar.update(
+            self._stage, description=named, completed=status.done, total=status.total, note=status.note[-60:]
+        )
+        if status.values_total:
+            self._bar.update(self._whole, completed=status.values_done, total=status.values_total, note=_left(status))
