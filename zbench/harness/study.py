@@ -113,8 +113,9 @@ def lossless(
     ResultsError
         If the record is another study's, an environment cannot be made, or a worker dies; what was measured is kept.
     """
-    work = work.absolute()
-    record, output = work / _RECORD, output.absolute()
+    # Resolved: tensorstore takes no path with ".." in it, and workers have a working folder of their own.
+    work = work.resolve()
+    record, output = work / _RECORD, output.resolve()
     preset = load_preset(plan.preset)
     begun = _entries(record)[:1]
     wanted = begun[0].get("commit", "HEAD") if begun else "HEAD"

@@ -324,7 +324,8 @@ def _missing(record: Record) -> str:
 def _reasons(refused: dict[Cell, Refusal]) -> str:
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell, refusal in refused.items():
-        groups[refusal.message].append(cell)
+        # One reason for many cells reads the same but for the cell that it names.
+        groups[refusal.message.replace(cell.layout, "LAYOUT").replace(cell.chain, "CHAIN")].append(cell)
     rows = [
         [
             str(len(cells)),
