@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zbench.datasets.fetch import cache_folder, fetch
-from zbench.datasets.phantom import phantom
+from zbench.datasets.phantom import Phantom
 from zbench.datasets.readers import read_file
 from zbench.datasets.registry import card
 from zbench.errors import DataError, UnknownNameError
@@ -64,7 +64,7 @@ def load(source: str, *, member: str | None = None) -> Volume:
 
 
 def _from_card(found: Card) -> Volume:
-    array = phantom(found.shape, seed=found.seed) if found.generator else read_card(found).array
+    array = Phantom(found.shape, seed=found.seed) if found.generator else read_card(found).array
     return Volume(
         name=found.name,
         array=array,
