@@ -149,6 +149,8 @@ def store_cell(spec: CellSpec, values: npt.NDArray[Any], folder: Path) -> Stored
     """
     config = _config(spec, values.shape)
     store = _store(spec, folder, config)
+    # Two layouts that follow the volume may mean the same numbers, and so the same folder.
+    shutil.rmtree(store.location, ignore_errors=True)
     verified = write_verified(engine(spec.engine), store, config, values)
     kept = inventory(store)
     return StoredCell(

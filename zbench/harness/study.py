@@ -7,17 +7,18 @@ import datetime as dt
 import json
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zbench.datasets import card
 from zbench.errors import ResultsError, UnknownNameError
 from zbench.grid import Preset, Sweep, load_preset
+from zbench.harness.environments import environments
 from zbench.report.lossless import PageInfo, VolumeNote, draw, page, read_record, written
 from zbench.runner import Place, RunLog, Session, tasks_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from zbench.report.lossless import Record
     from zbench.runner import Progress
@@ -119,12 +120,19 @@ def lossless(
     preset = load_preset(plan.preset)
     begun = _entries(record)[:1]
     wanted = begun[0].get("commit", "HEAD") if begun else "HEAD"
-    commit, pythons = _environments(repository, work, commit=wanted, report=report)
-    environments = _places(pythons, preset.engines)
+    commit, pythons = environments(
+        repository,
+        work,
+        commit=wanted,
+        report=lambda made: report(
+            Status(stage="environment", what=made.name, done=made.done, total=made.total, note=made.commit[:8])
+        ),
+    )
+    places = _places(pythons, preset.engines)
     head = {
         "study": "lossless",
         "commit": commit,
-        "environments": {name: list(place.engines) for name, place in environments.items()},
+        "environments": {name: list(place.engines) for name, place in places.items()},
         "preset": plan.preset,
         "rounds": plan.rounds,
         "volume_size": plan.volume_size,
@@ -133,7 +141,7 @@ def lossless(
     _keep_preset(log, preset)
     Session(
         preset=preset,
-        environments=environments,
+        environments=places,
         log=log,
         folder=work / "stores",
         rounds=plan.rounds,
@@ -294,50 +302,3 @@ def _places(pythons: dict[str, Path], engines: tuple[str, ...]) -> dict[str, Pla
     newest = list(pythons)[-1]
     own = tuple(engine for engine in engines if engine == "zarr-python")
     return {name: Place(python, engines if name == newest else own) for name, python in pythons.items()}
-
-
-def _environments(
-    repository: Path, work: Path, *, commit: str, report: Callable[[Status], None]
-) -> tuple[str, dict[str, Path]]:
-    """Make one environment for each zarr release that asv.conf.json names, with the first Python that can have it."""
-    from asv import util  # noqa: PLC0415 - asv is part of the extra that studies need
-    from asv.config import Config  # noqa: PLC0415
-    from asv.environment import get_environments  # noqa: PLC0415
-    from asv.plugin_manager import plugin_manager  # noqa: PLC0415
-    from asv.repo import get_repo  # noqa: PLC0415
-
-    found: dict[str, Path] = {}
-    # asv reads the paths of its configuration from the folder it is in.
-    with contextlib.chdir(repository):
-        try:
-            config = Config.load("asv.conf.json")
-            for plugin in config.plugins:
-                plugin_manager.import_plugin(plugin)
-            # Its own folder: a suite that runs at the same time may install another commit in its environments.
-            config.env_dir = str(work / "environments")
-            work.mkdir(parents=True, exist_ok=True)
-            repo = get_repo(config)
-            full = str(repo.get_hash_from_name(commit))
-            chosen = _one_a_release(list(get_environments(config, None)))
-            for done, env in enumerate(chosen, start=1):
-                name = str(env.name).removeprefix(f"{env.tool_name}-")
-                env.create()
-                env.install_project(config, repo, full)
-                found[name] = Path(env.find_executable("python"))
-                report(Status(stage="environment", what=name, done=done, total=len(chosen), note=full[:8]))
-        except (util.UserError, util.ProcessError, OSError) as error:
-            said = str(getattr(error, "stderr", "")).strip()[-1000:] or "nothing more"
-            msg = f"A study needs the environments of asv.conf.json: one could not be made. {error} It said: {said}"
-            raise ResultsError(msg) from error
-    if not found:
-        msg = "A study needs an interpreter for one of the Pythons of asv.conf.json: none was found. Install one."
-        raise ResultsError(msg)
-    return full, found
-
-
-def _one_a_release(environments: list[Any]) -> list[Any]:
-    """Keep the first environment of each set of requirements, oldest zarr first."""
-    first: dict[str, Any] = {}
-    for env in environments:
-        first.setdefault(str(sorted(env.requirements.items())), env)
-    return sorted(first.values(), key=lambda env: [int(part) for part in env.requirements["zarr"].split(".")])

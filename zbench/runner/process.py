@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkerProcess"]
 
+# A worker that falls closes its answers first and says why afterwards.
+_LAST_WORDS_S = 5.0
+
 
 class WorkerProcess:
     """One worker of one environment.
@@ -73,8 +76,7 @@ class WorkerProcess:
         except OSError:
             line = ""
         if not line:
-            self._process.kill()
-            self._process.wait()
+            self._end(patience_s=_LAST_WORDS_S)
             msg = (
                 f"A worker answers every message within {self._timeout_s:.0f} s: {self._python} did not answer "
                 f"{message.get('do')!r} and ended with status {self._process.returncode}. It said: {self._last_words()}"
@@ -91,14 +93,17 @@ class WorkerProcess:
         """End the process."""
         if self._process.stdin is not None:
             self._process.stdin.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._end(patience_s=10.0)
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._complaints.close()
+
+    def _end(self, *, patience_s: float) -> None:
+        try:
+            self._process.wait(timeout=patience_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def __enter__(self) -> Self:
         return self
