@@ -13,6 +13,7 @@ from zbench.datasets import card
 from zbench.errors import ResultsError, UnknownNameError
 from zbench.grid import Preset, Sweep, load_preset
 from zbench.harness.environments import environments
+from zbench.harness.status import Status
 from zbench.report.lossless import PageInfo, VolumeNote, draw, page, read_record, written
 from zbench.runner import Place, RunLog, Session, tasks_of
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from zbench.report.lossless import Record
     from zbench.runner import Progress
 
-__all__ = ["Plan", "Status", "lossless", "report_lossless"]
+__all__ = ["Plan", "lossless", "report_lossless"]
 
 _RECORD = "run.jsonl"
 _PAGE = "lossless"
@@ -46,36 +47,6 @@ class Plan:
     preset: str = "full"
     rounds: int = 6
     volume_size: int | None = 128
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Status:
-    """How far a study is.
-
-    Attributes
-    ----------
-    stage
-        ``environment``, ``store`` or ``sample``.
-    what
-        The environment or the volume.
-    done, total
-        Steps of this stage.
-    note
-        What was done last.
-    values_done, values_total
-        Values, one a task and round, of the whole study.
-    left_s
-        Estimate of the seconds that are left; ``None`` before the first value.
-    """
-
-    stage: str
-    what: str
-    done: int
-    total: int
-    note: str = ""
-    values_done: int = 0
-    values_total: int = 0
-    left_s: float | None = None
 
 
 def lossless(

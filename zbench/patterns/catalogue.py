@@ -15,7 +15,7 @@ from zbench.model import AccessPattern, Box
 from zbench.patterns.places import SplitMix64, hilbert_order
 from zbench.units import Shape
 
-__all__ = ["PATTERN_FORMS", "access_pattern"]
+__all__ = ["PATTERN_FORMS", "access_pattern", "one_by_one"]
 
 _SCROLL_PLANES = 64
 _JUMPS = 30
@@ -176,3 +176,26 @@ def access_pattern(name: str, shape: Shape, *, seed: int = 0, points: Sequence[S
             operations, concurrency = maker(match, shape, seed, points)
             return AccessPattern(name=name, operations=operations, concurrency=concurrency)
     raise UnknownNameError.of(kind="access pattern", name=name, known=PATTERN_FORMS)
+
+
+def one_by_one(name: str, shape: Shape, *, seed: int) -> AccessPattern:
+    """Make an access pattern whose boxes are asked for one after the other, but for the three planes of a jump.
+
+    Parameters
+    ----------
+    name
+        Name of an access pattern.
+    shape
+        Extent of the volume in voxels.
+    seed
+        Of the places.
+
+    Returns
+    -------
+    AccessPattern
+        The same boxes, each its own operation; a batch of crops shares no chunk then.
+    """
+    pattern = access_pattern(name, shape, seed=seed)
+    if name == "ortho3_jump":
+        return pattern
+    return AccessPattern(name=name, operations=tuple((box,) for box in pattern.boxes))

@@ -5,12 +5,10 @@ It imports only what a bare environment has: numpy, zarr, numcodecs, pooch.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,53 +19,39 @@ from zbench.cell import (
     cell_pattern,
     count_read,
     open_array,
-    read,
     restored_cell,
     store_cell,
     voxels,
 )
+from zbench.engines import engine
 from zbench.environment import environment
 from zbench.errors import ZbenchError
 from zbench.grid import CellSpec
-from zbench.model import Sample
+from zbench.patterns import one_by_one
 from zbench.runner.plan import WRITE
+from zbench.runner.sampling import reader, take_samples, timed
+from zbench.runner.touched import touched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    import numpy.typing as npt
 
     from zbench.cell import StoredCell
+    from zbench.model import Sample
 
-__all__ = ["main", "timed"]
+__all__ = ["main"]
 
 _FEWEST_SAMPLES = 2
 _MOST_SAMPLES = 9
 
 
-def timed(execute: Callable[[], None]) -> Sample:
-    """Take one time, with the garbage collector off.
-
-    Parameters
-    ----------
-    execute
-        What to time.
-
-    Returns
-    -------
-    Sample
-        Wall and CPU time of one execution.
-    """
-    gc.disable()
-    try:
-        cpu_begin, begin = time.process_time_ns(), time.perf_counter_ns()
-        execute()
-        end, cpu_end = time.perf_counter_ns(), time.process_time_ns()
-    finally:
-        gc.enable()
-    return Sample(wall_ns=end - begin, cpu_ns=cpu_end - cpu_begin)
-
-
 def _tell_environment(folder: Path, _message: dict[str, Any]) -> dict[str, Any]:
     return {"environment": asdict(environment(folder))}
+
+
+def _versions(_folder: Path, message: dict[str, Any]) -> dict[str, Any]:
+    return {"versions": engine(message["engine"]).versions()}
 
 
 def _store(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
@@ -80,38 +64,48 @@ def _count(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
     return {"counts": asdict(count_read(cell, cell_pattern(cell, message["operation"])))}
 
 
+def _touched(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
+    cell = _cell(folder, message)
+    boxes = one_by_one(message["operation"], cell.shape, seed=message["seed"])
+    return {"operations": touched(cell, boxes)}
+
+
 def _sample(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
     cell = _cell(folder, message)
-    take = _writing(cell, folder, message) if message["operation"] == WRITE else _reading(cell, message["operation"])
-    take()  # The first execution pays for imports, thread pools and caches that the others find ready.
-    samples: list[Sample] = []
-    end = time.monotonic() + message["seconds"]
-    while len(samples) < _FEWEST_SAMPLES or (len(samples) < _MOST_SAMPLES and time.monotonic() < end):
-        samples.append(take())
+    with _operation(cell, folder, message) as take:
+        take()  # The first execution pays for imports, thread pools and caches that the others find ready.
+        samples = take_samples(take, fewest=_FEWEST_SAMPLES, most=_MOST_SAMPLES, seconds=message["seconds"])
     return {"samples": [[sample.wall_ns, sample.cpu_ns] for sample in samples]}
+
+
+@contextmanager
+def _operation(cell: StoredCell, folder: Path, message: dict[str, Any]) -> Iterator[Callable[[], Sample]]:
+    name = message["operation"]
+    if name == WRITE:
+        values = voxels(cell.spec.dataset, message["volume_size"])
+        yield lambda: _written(cell, folder, values)
+        return
+    with reader(open_array(cell), cell_pattern(cell, name)) as take:
+        yield take
+
+
+def _written(cell: StoredCell, folder: Path, values: npt.NDArray[Any]) -> Sample:
+    array = blank_array(cell, folder / "written")
+    return timed(lambda: array.write(values))
 
 
 def _cell(folder: Path, message: dict[str, Any]) -> StoredCell:
     return restored_cell(CellSpec(*message["spec"]), folder, message["cell"])
 
 
-def _writing(cell: StoredCell, folder: Path, message: dict[str, Any]) -> Callable[[], Sample]:
-    values = voxels(cell.spec.dataset, message["volume_size"])
-
-    def take() -> Sample:
-        array = blank_array(cell, folder / "written")
-        return timed(lambda: array.write(values))
-
-    return take
-
-
-def _reading(cell: StoredCell, name: str) -> Callable[[], Sample]:
-    array, pattern = open_array(cell), cell_pattern(cell, name)
-    executor = ThreadPoolExecutor(pattern.concurrency) if pattern.concurrency > 1 else None
-    return lambda: timed(lambda: read(array, pattern, executor))
-
-
-_ACTIONS = {"environment": _tell_environment, "store": _store, "count": _count, "sample": _sample}
+_ACTIONS = {
+    "environment": _tell_environment,
+    "versions": _versions,
+    "store": _store,
+    "count": _count,
+    "touched": _touched,
+    "sample": _sample,
+}
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from zbench.model import ArrayLayout
 from zbench.patterns import access_pattern, mean_touched, plan
 from zbench.report.lossless.published import published
-from zbench.report.lossless.text import number
 from zbench.report.lossless.verdict import Judged, Judgement
+from zbench.report.text import number
 
 if TYPE_CHECKING:
     from zbench.units import Shape

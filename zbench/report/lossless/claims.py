@@ -8,8 +8,8 @@ from zbench.report.lossless.contrast import Pooled, across, pooled
 from zbench.report.lossless.fit import chunk_cost, cost_ratio
 from zbench.report.lossless.published import HEFTIE_ENGINES, published
 from zbench.report.lossless.sets import dtype_of, images, labels, ratios_of
-from zbench.report.lossless.text import interval, number
 from zbench.report.lossless.verdict import Judged, Judgement, judge_direction, overall
+from zbench.report.text import interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -10,7 +10,7 @@ from zbench.report.lossless.claims import SWEEP_CHAIN
 from zbench.report.lossless.contrast import across, estimated
 from zbench.report.lossless.findings import reference
 from zbench.report.lossless.table import throughput
-from zbench.report.lossless.text import listed
+from zbench.report.text import listed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from zbench.report.lossless.claims import SWEEP_CHAIN
 from zbench.report.lossless.contrast import across, chains_against, paired, pooled, tied_with_fastest
 from zbench.report.lossless.fit import chunk_cost
-from zbench.report.lossless.text import compared, interval, listed, number
 from zbench.report.lossless.verdict import Judgement
+from zbench.report.text import compared, interval, listed, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,8 +13,8 @@ from zbench.report.lossless.contrast import pooled
 from zbench.report.lossless.findings import engine_findings, fastest, format_findings, headlines, shard_findings
 from zbench.report.lossless.published import published
 from zbench.report.lossless.sets import LABEL_RULE
-from zbench.report.lossless.text import NOTHING, details, interval, listed, number, table
 from zbench.report.lossless.verdict import Judgement
+from zbench.report.text import NOTHING, details, interval, listed, number, table
 from zbench.units import format_bytes
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from zbench.report.lossless.fit import chunk_cost
 from zbench.report.lossless.published import published
 from zbench.report.lossless.sets import ratios_of
 from zbench.report.lossless.table import throughput
-from zbench.report.lossless.text import NOTHING, details, interval, number, table
+from zbench.report.text import NOTHING, details, interval, number, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
