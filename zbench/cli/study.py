@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from rich.console import Console
@@ -12,17 +12,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from zbench.harness import study as use_case
+from zbench.harness.amplification import AmplificationPlan
+from zbench.harness.amplification import amplification as count_amplification
+from zbench.harness.overhead import OverheadPlan
+from zbench.harness.overhead import overhead as measure_overhead
+from zbench.harness.phantom import calibrate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
     from rich.progress import TaskID
 
-    from zbench.harness.study import Status
+    from zbench.harness.status import Status
 
 __all__ = ["study"]
+
+Command = TypeVar("Command", bound="Callable[..., object] | click.Command")
 
 _SECONDS_A_LINE = 30.0
 
@@ -32,23 +39,39 @@ def study() -> None:
     """Long measurements that end in a page of docs/results; each goes on where it was ended."""
 
 
+def _output(what: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--output",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("docs/results"),
+        show_default=True,
+        help=f"Folder for {what}.",
+    )
+
+
+def _work(name: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--work",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("results") / name,
+        show_default=True,
+        help="Folder for the record, the environments and the stores.",
+    )
+
+
+_REPOSITORY = click.option(
+    "--repository",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="Folder with asv.conf.json.",
+)
+
+
 @study.command()
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("docs/results"),
-    show_default=True,
-    help="Folder for the page, its figures and its table.",
-)
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results/lossless"),
-    show_default=True,
-    help="Folder for the record, the environments and the stores.",
-)
+@_output("the page, its figures and its table")
+@_work("lossless")
 @click.option("--preset", default="full", show_default=True, help="Name of a preset, or the path of a TOML file.")
-@click.option("--rounds", type=click.IntRange(3), default=6, show_default=True, help="Rounds of fresh processes.")
+@click.option("--rounds", type=click.IntRange(3), default=4, show_default=True, help="Rounds of fresh processes.")
 @click.option(
     "--volume-size",
     type=click.IntRange(0),
@@ -56,12 +79,7 @@ def study() -> None:
     show_default=True,
     help="Keep at most so many voxels an axis of each volume, from the middle; 0 keeps all.",
 )
-@click.option(
-    "--repository",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=Path(),
-    help="Folder with asv.conf.json.",
-)
+@_REPOSITORY
 @click.option("--report-only", is_flag=True, help="Write the page from what is there; measure nothing.")
 def lossless(
     *, output: Path, work: Path, preset: str, rounds: int, volume_size: int, repository: Path, report_only: bool
@@ -71,11 +89,51 @@ def lossless(
     A run that was ended goes on when the command is given again; it measures the commit that it began with.
     """
     if report_only:
-        paths = use_case.report_lossless(output, work)
-    else:
-        plan = use_case.Plan(preset=preset, rounds=rounds, volume_size=volume_size or None)
-        with _shown() as report:
-            paths = use_case.lossless(output, work, repository=repository, plan=plan, report=report.step)
+        _tell(use_case.report_lossless(output, work))
+        return
+    plan = use_case.Plan(preset=preset, rounds=rounds, volume_size=volume_size or None)
+    with _shown() as report:
+        paths = use_case.lossless(output, work, repository=repository, plan=plan, report=report.step)
+    _tell(paths)
+
+
+@study.command()
+@_output("the page")
+@_work("amplification")
+@click.option("--dataset", default="cryoet-phantom-portal", show_default=True, help="Name of the volume.")
+@click.option("--chunks", multiple=True, help="Chunk shape, as a layout writes it; may be given several times.")
+@_REPOSITORY
+def amplification(*, output: Path, work: Path, dataset: str, chunks: tuple[str, ...], repository: Path) -> None:
+    """Count the requests of real reads in every environment and hold them against the formula; write amplification.md.
+
+    A run that was ended goes on when the command is given again.
+    """
+    plan = AmplificationPlan(dataset=dataset, chunks=chunks or AmplificationPlan().chunks)
+    with _shown() as report:
+        paths = count_amplification(output, work, repository=repository, plan=plan, report=report.step)
+    _tell(paths)
+
+
+@study.command()
+@_output("the page")
+@click.option("--dataset", default="cryoet-phantom-128", show_default=True, help="Name of the volume.")
+def overhead(*, output: Path, dataset: str) -> None:
+    """Measure what zbench does around timed calls beside a bare loop on the same arrays; write overhead.md."""
+    with _shown() as report:
+        paths = measure_overhead(output, plan=OverheadPlan(dataset=dataset), report=report.step)
+    _tell(paths)
+
+
+@study.command()
+@_output("the page and its figure")
+def phantom(*, output: Path) -> None:
+    """Hold the generated tomogram against published ratios and real tomograms; write phantom.md."""
+    with _shown() as report:
+        paths = calibrate(output, report=report.step)
+    _tell(paths)
+
+
+def _tell(paths: Iterable[Path]) -> None:
     for path in paths:
         click.echo(path)
 

@@ -45,7 +45,7 @@ class Plan:
     """
 
     preset: str = "full"
-    rounds: int = 6
+    rounds: int = 4
     volume_size: int | None = 128
 
 
