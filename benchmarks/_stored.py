@@ -2,38 +2,69 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from zbench.cell import store_cells, stored
+from zbench.engines import engine
+from zbench.errors import RefusedError
 from zbench.grid import CellSpec, active_preset
 
 PRESET = active_preset()
+
+# asv forks each measurement from a process that holds the suite: an import that waits for the measurement is paid for
+# by every one of them, and is in the first sample of those that time opening.
+for _name in PRESET.engines:
+    with suppress(RefusedError):
+        engine(_name)
 
 
 class Stored:
     """A grid of cells that lie on disk, proved to come back."""
 
     param_names = ("dataset", "engine", "layout", "chain")
-    # Half a minute for one cell is a hang, not a slow cell; storing the whole grid takes longer.
+    # By hand: asv would take the text of the code, and begin a curve anew when a comment in it changes.
+    version = 1
+    # One sample of one cell: what takes longer than a minute hangs.
     timeout = 60
     # Setting up before each sample makes asv take one iteration a sample. Two rounds are two processes some minutes
     # apart: the process, not the iteration, is what differs between measurements.
     rounds = 2
-    warmup_time = 0
+    # More than nothing: one execution before the samples, which pays for the threads and caches that they find ready.
+    warmup_time = 0.001
     repeat = (2, 5, 0.3)
 
     def setup_cache(self):
         """Store every cell of the preset; a cell that cannot be stored keeps its reason."""
         return store_cells(PRESET.cells(), Path.cwd())
 
-    setup_cache.timeout = 900
+    # Every cell is written, read back and compared in it, one after the other.
+    setup_cache.timeout = 60 + 15 * len(PRESET.cells())
 
     def setup(self, outcomes, *names):
         """Find the cell; one that was refused is skipped with its reason, one that came back wrong fails."""
-        self.cell = stored(outcomes, CellSpec(*names))
+        self.cell = stored(outcomes, CellSpec(*names[:4]))
 
 
-def grid(sweep):
-    """Lay out the parameters of one question of the preset."""
-    chosen = PRESET.sweep(sweep)
-    return (PRESET.datasets, PRESET.engines, chosen.layouts, chosen.chains)
+def questions(situation):
+    """Make a class of a situation for each question of the preset, whose cells and patterns become its parameters.
+
+    asv finds classes by their names in a module: ``globals().update(questions(_Size))`` gives it ``CodecSize``...
+    """
+    made = {}
+    for sweep in PRESET.sweeps:
+        values = {
+            "dataset": PRESET.datasets,
+            "engine": PRESET.engines,
+            "layout": sweep.layouts,
+            "chain": sweep.chains,
+            "pattern": sweep.patterns,
+        }
+        members = {
+            "__doc__": sweep.question,
+            "__module__": situation.__module__,
+            "params": tuple(values[name] for name in situation.param_names),
+        }
+        name = "".join(word.capitalize() for word in sweep.name.split("-")) + situation.__name__.removeprefix("_")
+        made[name] = type(name, (situation,), members)
+    return made

@@ -15,7 +15,8 @@ class Chunk:
     """One chunk of 64 voxels an axis from the middle of the volume, by codec chain, with numcodecs."""
 
     param_names = ("dataset", "chain")
-    params = (PRESET.datasets, PRESET.sweep("codec").chains)
+    params = (PRESET.datasets, PRESET.chains)
+    version = Stored.version
     timeout = Stored.timeout
     rounds = Stored.rounds
     warmup_time = Stored.warmup_time

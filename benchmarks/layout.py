@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from zbench.cell import cell_pattern, count_read
+import json
+from dataclasses import asdict
+from pathlib import Path
 
-from ._stored import Stored, grid
+from zbench.cell import cell_pattern, count_read
+from zbench.model import Counts
+from zbench.results import read_json, write_atomically
+
+from ._stored import Stored, questions
 
 
 class _Size(Stored):
+    """What lies in the store, metadata included."""
+
     def track_compression_ratio(self, *_):
         return self.cell.compression_ratio
 
@@ -18,45 +26,40 @@ class _Size(Stored):
 
     track_stored_bytes.unit = "bytes"
 
-
-class Chains(_Size):
-    """Bytes, by codec chain."""
-
-    params = grid("codec")
-
-
-class Layouts(_Size):
-    """Bytes and objects, by chunks and shards."""
-
-    params = grid("layout")
-
     def track_objects(self, *_):
         return self.cell.objects
 
     track_objects.unit = "objects"
 
 
-class Requests(Stored):
-    """What one execution of an access pattern asks of the store, opening included, by chunks and shards."""
+class _Requests(Stored):
+    """What one execution of an access pattern asks of the store, opening included."""
 
     param_names = (*Stored.param_names, "pattern")
-    params = (*grid("layout"), ("full_read", "xy_plane", "xz_plane", "yz_plane"))
 
     def setup(self, outcomes, *names):
-        super().setup(outcomes, *names[:-1])
-        self.boxes = cell_pattern(self.cell, names[-1])
+        """Execute the pattern once for all metrics: each is asked for in a process of its own, in the same folder."""
+        super().setup(outcomes, *names)
+        kept = Path(f"{self.cell.store.location}-{names[-1]}.json")
+        if not kept.is_file():
+            write_atomically(kept, json.dumps(asdict(count_read(self.cell, cell_pattern(self.cell, names[-1])))))
+        self.counts = Counts(**read_json(kept))
 
     def track_requests(self, *_):
-        return count_read(self.cell, self.boxes).requests
+        return self.counts.requests
 
     track_requests.unit = "requests"
 
     def track_bytes_fetched(self, *_):
-        return count_read(self.cell, self.boxes).bytes_fetched
+        return self.counts.bytes_fetched
 
     track_bytes_fetched.unit = "bytes"
 
     def track_amplification(self, *_):
-        return count_read(self.cell, self.boxes).amplification
+        return self.counts.amplification
 
     track_amplification.unit = "ratio"
+
+
+globals().update(questions(_Size))
+globals().update(questions(_Requests))

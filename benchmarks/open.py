@@ -6,13 +6,11 @@ from importlib.util import find_spec
 
 from zbench.cell import open_array
 
-from ._stored import Stored, grid
+from ._stored import Stored, questions
 
 
-class Metadata(Stored):
+class _Metadata(Stored):
     """Open an array that lies on a local disk."""
-
-    params = (*grid("layout")[:2], grid("layout")[2], grid("layout")[3][:1])
 
     def time_open(self, *_):
         open_array(self.cell)
@@ -23,9 +21,10 @@ class Import:
 
     param_names = ("package",)
     params = (("zarr", "tensorstore", "zbench.cell"),)
+    version = Stored.version
     number = 1
     repeat = 3
-    timeout = 60
+    timeout = Stored.timeout
 
     def setup(self, package):
         """Skip a package that this environment has not."""
@@ -35,3 +34,6 @@ class Import:
 
     def timeraw_import(self, package):
         return f"import {package}"
+
+
+globals().update(questions(_Metadata))

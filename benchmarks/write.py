@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from zbench.cell import blank_array, voxels
 
-from ._stored import Stored, grid
+from ._stored import Stored, questions
 
 
-class _Write(Stored):
+class _Whole(Stored):
+    """A volume in memory into an empty array."""
+
     def setup(self, outcomes, *names):
         """Make an empty array, outside the time; what is written was verified when the cell was stored."""
         super().setup(outcomes, *names)
         self.values = voxels(self.cell.spec.dataset)
         self.array = blank_array(self.cell, Path.cwd() / "written")
 
+    def teardown(self, *_):
+        shutil.rmtree(Path.cwd() / "written", ignore_errors=True)
+
     def time_write(self, *_):
         self.array.write(self.values)
 
 
-class Chains(_Write):
-    """By codec chain."""
-
-    params = grid("codec")
-
-
-class Layouts(_Write):
-    """By chunks and shards."""
-
-    params = grid("layout")
+globals().update(questions(_Whole))

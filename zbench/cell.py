@@ -6,9 +6,11 @@ asv suite and zbench's own runner measure the very same thing.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -25,7 +27,6 @@ from zbench.stores import counts, inventory, trace
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Executor
-    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -82,7 +83,7 @@ class StoredCell:
 
     @property
     def logical_bytes(self) -> int:
-        """Bytes of the voxels."""
+        """Number of bytes of the voxels."""
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
     @property
@@ -366,8 +367,12 @@ def count_read(cell: StoredCell, pattern: AccessPattern) -> Counts:
         Exact numbers.
     """
     chosen = engine(cell.spec.engine)
+    begins_ns = []
     with trace(chosen.tracing, cell.store) as (store, log):
-        read(chosen.open(store), pattern)
+        array = chosen.open(store)
+        for box in pattern.boxes:
+            begins_ns.append(log.now_ns())
+            array.read_box(box)
     return counts(
         log.trace(),
         inventory(cell.store),
@@ -375,6 +380,7 @@ def count_read(cell: StoredCell, pattern: AccessPattern) -> Counts:
         layout=cell.config.layout,
         itemsize=np.dtype(cell.dtype).itemsize,
         boxes=pattern.boxes,
+        begins_ns=begins_ns,
     )
 
 
@@ -383,5 +389,9 @@ def _config(spec: CellSpec, shape: Shape) -> StorageConfig:
 
 
 def _store(spec: CellSpec, folder: Path, config: StorageConfig) -> StoreSpec:
-    place = folder / f"{spec.dataset}-{spec.engine}-{config.digest}.zarr"
+    name = spec.dataset
+    if Path(name).name != name:
+        # The path of a file: its cells must lie in the folder, not beside it, and apart from those of its namesakes.
+        name = f"{Path(name).stem}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    place = folder / f"{name}-{spec.engine}-{config.digest}.zarr"
     return StoreSpec(kind=StoreKind.LOCAL, location=str(place.absolute()))

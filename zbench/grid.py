@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ PRESET_NAMES = ("quick", "full")
 
 _PRESET_KEYS = {"title": str, "datasets": list, "engines": list, "sweeps": list}
 _SWEEP_KEYS = {"name": str, "question": str, "layouts": list, "chains": list, "patterns": list}
+# They become names of classes of the asv suite.
+_SWEEP_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)*")
 # Any shape does for checking the spelling of layouts and patterns; this one is large enough for all boxes.
 _PROBE = (2048, 2048, 2048)
 
@@ -36,7 +39,7 @@ class CellSpec:
     Attributes
     ----------
     dataset
-        Name in the registry.
+        Name in the registry, or path of a file.
     engine
         Name of the engine.
     layout
@@ -63,7 +66,7 @@ class Sweep:
     Attributes
     ----------
     name
-        Short name.
+        Words of small letters and digits with hyphens between.
     question
         What the sweep answers.
     layouts, chains, patterns
@@ -99,21 +102,10 @@ class Preset:
     engines: tuple[str, ...]
     sweeps: tuple[Sweep, ...]
 
-    def sweep(self, name: str) -> Sweep:
-        """Look a sweep up.
-
-        Parameters
-        ----------
-        name
-            Short name.
-
-        Returns
-        -------
-        Sweep
-            The sweep; without layouts and chains if the preset does not ask that question.
-        """
-        nothing = Sweep(name=name, question="", layouts=(), chains=(), patterns=())
-        return next((sweep for sweep in self.sweeps if sweep.name == name), nothing)
+    @property
+    def chains(self) -> tuple[str, ...]:
+        """Every codec chain once."""
+        return tuple(dict.fromkeys(chain for sweep in self.sweeps for chain in sweep.chains))
 
     def cells(self) -> tuple[CellSpec, ...]:
         """List every cell once.
@@ -145,7 +137,7 @@ def load_preset(name: str) -> Preset:
     Returns
     -------
     Preset
-        Checked: every text in it means something.
+        Checked: every text in it means something. Datasets that are relative paths start from the folder of the file.
 
     Raises
     ------
@@ -179,7 +171,7 @@ def active_preset() -> Preset:
     -------
     Preset
         ``ZBENCH_PRESET`` (``quick`` unless set) with the datasets and engines of ``ZBENCH_DATASETS`` and
-        ``ZBENCH_ENGINES`` (comma-separated) in place of its own.
+        ``ZBENCH_ENGINES`` (comma-separated) in place of its own. Relative paths start where asv was started.
 
     Raises
     ------
@@ -188,9 +180,17 @@ def active_preset() -> Preset:
     UnknownNameError
         If there is no such preset.
     """
-    preset = load_preset(os.environ.get("ZBENCH_PRESET") or "quick")
-    datasets = _listed("ZBENCH_DATASETS") or preset.datasets
+    # asv runs the suite in folders of its own, and says in which one it was started.
+    base = Path(os.environ.get("ASV_CONF_DIR", ""))
+    name = os.environ.get("ZBENCH_PRESET") or "quick"
+    preset = load_preset(str(base / name) if name.endswith(".toml") else name)
+    datasets = tuple(_located(dataset, base) for dataset in _listed("ZBENCH_DATASETS")) or preset.datasets
     return replace(preset, datasets=datasets, engines=_listed("ZBENCH_ENGINES") or preset.engines)
+
+
+def _located(dataset: str, base: Path) -> str:
+    """Make the path of a file absolute; a dataset of the registry has no folder in its name."""
+    return str((base / dataset).absolute()) if os.sep in dataset else dataset
 
 
 def _listed(variable: str) -> tuple[str, ...]:
@@ -203,10 +203,17 @@ def _preset(name: str, raw: dict[str, Any]) -> Preset:
         msg = f"A preset asks at least one question: {name!r} has no [[sweeps]]. Add one."
         raise PresetError(msg)
     sweeps = tuple(_sweep(name, entry) for entry in raw["sweeps"])
+    names = [sweep.name for sweep in sweeps]
+    if not all(_SWEEP_NAME.fullmatch(sweep) for sweep in names) or len(set(names)) < len(names):
+        msg = (
+            "The sweeps of a preset have names of their own, words of small letters and digits with hyphens between "
+            f"them, such as codec-v3: {name!r} has {', '.join(map(repr, names))}."
+        )
+        raise PresetError(msg)
     return Preset(
         name=name,
         title=raw["title"],
-        datasets=_texts(name, "datasets", raw["datasets"]),
+        datasets=tuple(_located(text, Path(name).parent) for text in _texts(name, "datasets", raw["datasets"])),
         engines=_texts(name, "engines", raw["engines"]),
         sweeps=sweeps,
     )

@@ -6,7 +6,7 @@ import pytest
 
 from zbench.codecs import parse_chain
 from zbench.errors import PresetError, UnknownNameError
-from zbench.grid import PRESET_NAMES, CellSpec, Sweep, active_preset, load_preset
+from zbench.grid import PRESET_NAMES, CellSpec, active_preset, load_preset
 from zbench.layouts import resolve_layout
 
 GOOD = """
@@ -55,7 +55,6 @@ def test_shipped_preset_is_sound(name):
     assert len(cells) == len(set(cells)) == len({cell.text for cell in cells})
     for sweep in shipped.sweeps:
         assert sweep.question.endswith("?")
-        assert shipped.sweep(sweep.name) is sweep
         for texts in (sweep.layouts, sweep.chains, sweep.patterns):
             assert len(texts) == len(set(texts))
     for cell in cells:
@@ -77,7 +76,12 @@ def test_cells_are_datasets_by_engines_by_sweeps_each_once(preset):
         CellSpec(dataset, engine, *way) for dataset in "ab" for engine in ("zarr-python", "tensorstore") for way in ways
     )
     assert mine.cells()[0].text == "a|zarr-python|v2-c64|none"
-    assert mine.sweep("layout").patterns == ("xy_plane",)
+    assert [sweep.patterns for sweep in mine.sweeps] == [("full_read", "train_patch-64"), ("xy_plane",)]
+
+
+def test_chains_of_all_questions_come_once(preset):
+    assert load_preset(preset(GOOD)).chains == ("none", "blosc-zstd-5-shuffle")
+    assert len(set(load_preset("full").chains)) == len(load_preset("full").chains)
 
 
 def test_one_layout_under_two_spellings_is_one_cell(preset):
@@ -85,13 +89,8 @@ def test_one_layout_under_two_spellings_is_one_cell(preset):
     assert load_preset(preset(text)).cells() == load_preset(preset(GOOD)).cells()
 
 
-def test_sweep_that_is_not_asked_is_empty(preset):
-    nothing = load_preset(preset(GOOD)).sweep("shard")
-    assert nothing == Sweep(name="shard", question="", layouts=(), chains=(), patterns=())
-
-
 def test_layout_for_another_number_of_axes_is_spelled_well(preset):
-    assert load_preset(preset(GOOD.replace("v2-c64", "v2-c64x64"))).sweep("codec").layouts[0] == "v2-c64x64"
+    assert load_preset(preset(GOOD.replace("v2-c64", "v2-c64x64"))).sweeps[0].layouts[0] == "v2-c64x64"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +113,10 @@ def test_layout_for_another_number_of_axes_is_spelled_well(preset):
         (GOOD.partition("[[sweeps]]")[0] + 'sweeps = ["codec"]', "sweeps are tables headed .* got 'codec'"),
         (GOOD.partition("[[sweeps]]")[0] + "[sweeps]\nname = 1", "sweeps is a list"),
         (GOOD.replace('name = "codec"', "name = 3"), "name is a str: got 3"),
+        (GOOD.replace('name = "codec"', 'name = "layout"'), "names of their own, .* has 'layout', 'layout'"),
+        (GOOD.replace('name = "codec"', 'name = ""'), "names of their own, .* has '', 'layout'"),
+        (GOOD.replace('name = "codec"', 'name = "Which codec"'), "names of their own, .* has 'Which codec'"),
+        (GOOD.replace('name = "codec"', 'name = "codec-3"'), "names of their own, .* has 'codec-3'"),
         (GOOD.replace('chains = ["none", "blosc"]', "chains = []"), "chains is a list of texts"),
         (GOOD.replace('chains = ["none", "blosc"]', 'chains = "none"'), "chains is a list: got 'none'"),
         (GOOD.replace('"none", "blosc"', '["none"]'), "chains is a list of texts"),
@@ -177,3 +180,17 @@ def test_unknown_active_preset_is_refused(monkeypatch):
     monkeypatch.setenv("ZBENCH_PRESET", "slow")
     with pytest.raises(UnknownNameError, match="Unknown preset 'slow'"):
         active_preset()
+
+
+def test_files_that_a_preset_names_are_looked_for_beside_it(preset, tmp_path):
+    mine = load_preset(preset(GOOD.replace('["a", "b"]', '["a", "volumes/mine.mrc", "/elsewhere/b.npy"]')))
+    assert mine.datasets == ("a", f"{tmp_path}/volumes/mine.mrc", "/elsewhere/b.npy")
+
+
+def test_paths_from_outside_start_where_asv_was_started(monkeypatch, preset, tmp_path):
+    preset(GOOD)
+    monkeypatch.setenv("ASV_CONF_DIR", str(tmp_path))
+    monkeypatch.setenv("ZBENCH_PRESET", "mine.toml")
+    monkeypatch.setenv("ZBENCH_DATASETS", "one,./two.npy,/elsewhere/b.npy")
+    assert active_preset().name == str(tmp_path / "mine.toml")
+    assert active_preset().datasets == ("one", f"{tmp_path}/two.npy", "/elsewhere/b.npy")

@@ -8,17 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from zbench.harness.summary import summary as use_case
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from zbench.harness.summary import Summary
     from zbench.report.summary import CellSummary, Range
 
 __all__ = ["summary"]
 
-_AXES = ("xy_plane", "xz_plane", "yz_plane")
+# Stands in every name and says nothing here.
+_TOOL = "zbench-uv-"
+_WIDE = 1000
 
 
 @click.command()
@@ -40,45 +46,54 @@ def summary(*, commit: str, repository: Path, as_json: bool) -> None:
         fields = asdict(found) | {"dashboard": str(found.dashboard) if found.dashboard else None}
         click.echo(json.dumps(fields, indent=2))
         return
-    # A table that is cut is no table: without a terminal it takes the room it needs.
-    console = Console(highlight=False, width=None if Console().is_terminal else 150)
-    cells = [cell for cell in found.cells if not cell.problem]
-    for dataset in sorted({cell.dataset for cell in cells}):
-        of_dataset = [cell for cell in cells if cell.dataset == dataset]
-        console.print(_chains(dataset, of_dataset))
-        console.print(_layouts(dataset, of_dataset))
-    _print_problems(console, found.cells, found.problems)
-    console.print(f"commit {found.commit[:8]}")
-    console.print(f"dashboard: {found.dashboard or 'none yet; run asv publish'} (see it with 'make preview')")
+    # A table that is cut is no table: it takes the room it needs, and a narrow terminal goes on in the next line.
+    console = Console(highlight=False, width=_WIDE)
+    for dataset in sorted({cell.dataset for cell in found.cells}):
+        cells = [cell for cell in found.cells if cell.dataset == dataset]
+        for table in (_configurations(dataset, cells), _patterns(dataset, cells)):
+            if table.row_count:
+                console.print(table)
+    _print_problems(console, found)
+    machines = ", ".join(sorted({cell.machine for cell in found.cells}))
+    console.print(f"commit {found.commit[:8]}, measured on {machines}", markup=False)
+    page = f"{found.dashboard} (see it with 'make preview')" if found.dashboard else "none yet; 'asv publish' makes it"
+    console.print(f"dashboard: {page}", markup=False)
 
 
-def _chains(dataset: str, cells: list[CellSummary]) -> Table:
-    table = Table(title=f"{dataset}: codec chains", title_justify="left")
+def _configurations(dataset: str, cells: list[CellSummary]) -> Table:
+    """Show what the whole volume costs in each configuration."""
+    table = _table(f"{dataset}: the whole volume", "ratio", "objects", "write GiB/s", "read GiB/s")
+    for cell in cells:
+        if cell.compression_ratio or cell.write_gib_s or cell.read_gib_s:
+            ratio = "" if cell.compression_ratio is None else f"{cell.compression_ratio:.3f}"
+            objects = "" if cell.objects is None else str(cell.objects)
+            table.add_row(*_names(cell), ratio, objects, _text(cell.write_gib_s), _text(cell.read_gib_s))
+    return table
+
+
+def _patterns(dataset: str, cells: list[CellSummary]) -> Table:
+    """Show what reading a part costs: milliseconds, and bytes decoded for each byte that was asked for."""
+    names = list(dict.fromkeys(name for cell in cells for name in cell.read_s if name != "full_read"))
+    table = _table(f"{dataset}: reading parts of it", *(f"{name} ms" for name in names), "amplification")
+    for cell in cells:
+        if set(names) & set(cell.read_s):
+            times = [_text(cell.read_s.get(name), scale=1e3) for name in names]
+            grown = [f"{cell.amplification[name]:.3g}" if name in cell.amplification else "-" for name in names]
+            table.add_row(*_names(cell), *times, ", ".join(grown))
+    return table
+
+
+def _table(title: str, *numbers: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for column in ("layout", "chain", "engine", "environment"):
         table.add_column(column)
-    for column in ("ratio", "write GiB/s", "read GiB/s"):
+    for column in numbers:
         table.add_column(column, justify="right")
-    for cell in cells:
-        if cell.write_gib_s or cell.read_gib_s:
-            ratio = "" if cell.compression_ratio is None else f"{cell.compression_ratio:.3f}"
-            names = cell.layout, cell.chain, cell.engine, cell.environment
-            table.add_row(*names, ratio, _text(cell.write_gib_s), _text(cell.read_gib_s))
     return table
 
 
-def _layouts(dataset: str, cells: list[CellSummary]) -> Table:
-    table = Table(title=f"{dataset}: planes, by layout (milliseconds, amplification)", title_justify="left")
-    for column in ("layout", "engine", "environment"):
-        table.add_column(column)
-    for column in ("objects", *(f"{axis[:2]} ms" for axis in _AXES), "amplification xy, xz, yz"):
-        table.add_column(column, justify="right")
-    for cell in cells:
-        if cell.plane_s:
-            planes = [_text(cell.plane_s.get(axis), scale=1e3) for axis in _AXES]
-            grown = ", ".join(f"{cell.amplification[axis]:.3g}" for axis in _AXES if axis in cell.amplification)
-            objects = "" if cell.objects is None else str(cell.objects)
-            table.add_row(cell.layout, cell.engine, cell.environment, objects, *planes, grown)
-    return table
+def _names(cell: CellSummary) -> tuple[str, ...]:
+    return cell.layout, cell.chain, cell.engine, cell.environment.removeprefix(_TOOL)
 
 
 def _text(value: Range | None, *, scale: float = 1.0) -> str:
@@ -89,14 +104,25 @@ def _text(value: Range | None, *, scale: float = 1.0) -> str:
     return f"{value.value * scale:.3g} [{value.low * scale:.3g}, {value.high * scale:.3g}]"
 
 
-def _print_problems(console: Console, cells: tuple[CellSummary, ...], problems: tuple[str, ...]) -> None:
-    failed = [cell for cell in cells if cell.problem == "failed"]
-    refused = [cell for cell in cells if cell.problem == "refused"]
-    if refused:
-        told = sorted({f"{cell.engine} in {cell.environment}" for cell in refused})
-        console.print(f"{len(refused)} cells were refused, such as those of {', '.join(told)}.")
-        console.print("'zbench configs explain LAYOUT:CHAIN' tells why.")
-    for cell in failed:
-        console.print(f"failed: {cell.dataset} {cell.layout}:{cell.chain} {cell.engine} in {cell.environment}")
-    for problem in problems:
+def _print_problems(console: Console, found: Summary) -> None:
+    for (engine, environment), cells in _by_place(found.cells).items():
+        refused = sum(cell.problem == "refused" for cell in cells)
+        if refused:
+            console.print(f"refused: {refused} of {len(cells)} cells of {engine} in {environment}")
+    if any(cell.problem == "refused" for cell in found.cells):
+        console.print("'zbench configs explain LAYOUT:CHAIN' says why an engine refuses.")
+    for cell in found.cells:
+        if cell.failures:
+            layout, chain, engine, environment = _names(cell)
+            told = ", ".join(cell.failures)
+            console.print(f"failed: {cell.dataset} {layout}:{chain} {engine} in {environment}: {told}")
+    for problem in found.problems:
         console.print(problem, markup=False)
+
+
+def _by_place(cells: Iterable[CellSummary]) -> dict[tuple[str, str], list[CellSummary]]:
+    found: dict[tuple[str, str], list[CellSummary]] = {}
+    for cell in cells:
+        _, _, engine, environment = _names(cell)
+        found.setdefault((engine, environment), []).append(cell)
+    return found

@@ -48,13 +48,16 @@ def read_metadata(source: StoreSpec | Callable[[str], bytes | bytearray | None])
                 raise VerificationError(msg) from error
             if isinstance(document, dict):
                 return document
-    msg = f"An array has metadata under {' or '.join(_NAMES)}: there is none."
+    msg = f"An array has metadata under {' or '.join(_NAMES)}: there is none. Store the array first."
     raise VerificationError(msg)
 
 
 def _local(store: StoreSpec) -> Callable[[str], bytes | None]:
     if store.kind is not StoreKind.LOCAL:
-        msg = f"Only a local store can be read without a library: got a {store.kind} store."
+        msg = (
+            f"Only a local store can be read without a library: got a {store.kind} store. Use a local one, "
+            "or an engine that has such stores."
+        )
         raise RefusedError(msg)
 
     def get(key: str) -> bytes | None:

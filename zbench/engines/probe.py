@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from zbench.engines.protocol import Engine
+    from zbench.model import ArrayLayout
 
-__all__ = ["refuse_by_trying", "refuse_store"]
+__all__ = ["refuse_by_trying", "refuse_order", "refuse_store"]
 
 
 def refuse_store(engine: Engine, store: StoreSpec, kinds: Iterable[StoreKind]) -> None:
@@ -50,6 +51,27 @@ def refuse_store(engine: Engine, store: StoreSpec, kinds: Iterable[StoreKind]) -
         raise RefusedError(msg)
 
 
+def refuse_order(layout: ArrayLayout) -> None:
+    """Refuse an order that a format cannot say.
+
+    Parameters
+    ----------
+    layout
+        The layout.
+
+    Raises
+    ------
+    RefusedError
+        If it is format 3 in F order.
+    """
+    if layout.zarr_format == 3 and layout.order == "F":
+        msg = (
+            f"Format 3 has no order of its own, only a transpose filter: got layout {layout.text!r}. "
+            "Leave the order out."
+        )
+        raise RefusedError(msg)
+
+
 def refuse_by_trying(engine: Engine, config: StorageConfig, dtype: np.dtype[Any]) -> None:
     """Refuse a configuration that an engine cannot store or read.
 
@@ -72,7 +94,10 @@ def refuse_by_trying(engine: Engine, config: StorageConfig, dtype: np.dtype[Any]
     small = replace(config, layout=replace(config.layout, chunks=edge, shards=shards))
     reason = _reason(engine.name, small, dtype.newbyteorder("<"))
     if reason:
-        msg = f"Engine {engine.name!r} ({_told(engine)}) cannot store {config.text!r} of {dtype.name}: {reason}"
+        msg = (
+            f"An engine stores what its library can: {engine.name!r} ({_told(engine)}) cannot store {config.text!r} of "
+            f"{dtype.name}, {reason}. Take another chain or engine."
+        )
         raise RefusedError(msg)
 
 
@@ -97,5 +122,6 @@ def _reason(name: str, config: StorageConfig, dtype: np.dtype[Any]) -> str:
         except ZbenchError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a library says no with is its answer
-            return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            said = " ".join(str(error).split())[:300].rstrip(".")
+            return f"{type(error).__name__}: {said}" if said else f"{type(error).__name__} without a word"
     return ""

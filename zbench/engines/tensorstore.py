@@ -1,4 +1,4 @@
-"""tensorstore: its drivers for both formats, without its cache."""
+"""The engine tensorstore: its drivers for both formats, without its cache."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import tensorstore
 
 from zbench.codecs import v2_codecs, v3_codecs
 from zbench.engines.local import read_metadata
-from zbench.engines.probe import refuse_by_trying, refuse_store
-from zbench.errors import RefusedError
+from zbench.engines.probe import refuse_by_trying, refuse_order, refuse_store
 from zbench.model import StoreKind
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class _Array:
 
 
 class TensorStore:
-    """tensorstore with its ``zarr`` and ``zarr3`` drivers."""
+    """The library tensorstore with its ``zarr`` and ``zarr3`` drivers."""
 
     name = "tensorstore"
     tracing: Tracing = "server"
@@ -58,20 +57,15 @@ class TensorStore:
             limits |= {name: {"limit": int(threads)} for name in ("data_copy_concurrency", "file_io_concurrency")}
         self._context = tensorstore.Context(limits)
 
-    def versions(self) -> dict[str, str]:
-        """See `Engine.versions`."""
+    def versions(self) -> dict[str, str]:  # noqa: D102 - told by Engine
         return {"tensorstore": metadata.version("tensorstore")}
 
-    def refuse(self, config: StorageConfig, *, dtype: np.dtype[Any], store: StoreSpec) -> None:
-        """See `Engine.refuse`."""
-        refuse_store(self, store, StoreKind)
-        if config.layout.zarr_format == 3 and config.layout.order == "F":
-            msg = f"Format 3 has no order of its own: got layout {config.layout.text!r}. Leave the order out."
-            raise RefusedError(msg)
+    def refuse(self, config: StorageConfig, *, dtype: np.dtype[Any], store: StoreSpec) -> None:  # noqa: D102 - told by Engine
+        self._refuse_place(store, config)
         refuse_by_trying(self, config, dtype)
 
-    def create(self, store: StoreSpec, config: StorageConfig, *, shape: Shape, dtype: np.dtype[Any]) -> _Array:
-        """See `Engine.create`."""
+    def create(self, store: StoreSpec, config: StorageConfig, *, shape: Shape, dtype: np.dtype[Any]) -> _Array:  # noqa: D102 - told by Engine
+        self._refuse_place(store, config)
         describe = _v2_document if config.layout.zarr_format == 2 else _v3_document
         spec = {
             "driver": "zarr" if config.layout.zarr_format == 2 else "zarr3",
@@ -82,16 +76,24 @@ class TensorStore:
         }
         return _Array(tensorstore.open(spec, create=True, delete_existing=True, context=self._context).result())
 
-    def open(self, store: StoreSpec, *, writable: bool = False) -> _Array:
-        """See `Engine.open`."""
+    def open(self, store: StoreSpec, *, writable: bool = False) -> _Array:  # noqa: D102 - told by Engine
         refuse_store(self, store, StoreKind)
-        driver = "zarr3" if self.metadata(store).get("zarr_format") == 3 else "zarr"
-        spec = {"driver": driver, "kvstore": _kvstore(store), "store_data_equal_to_fill_value": True}
-        opened = tensorstore.open(spec, open=True, read=True, write=writable, context=self._context)
-        return _Array(opened.result())
+        spec = {"kvstore": _kvstore(store), "store_data_equal_to_fill_value": True}
+        how: dict[str, Any] = {"open": True, "read": True, "write": writable, "context": self._context}
+        # One request tells format 3, two tell format 2; tensorstore's own way to find out makes six.
+        try:
+            opened = tensorstore.open(spec | {"driver": "zarr3"}, **how).result()
+        except ValueError as error:
+            if "NOT_FOUND" not in str(error):
+                raise
+            opened = tensorstore.open(spec | {"driver": "zarr"}, **how).result()
+        return _Array(opened)
 
-    def metadata(self, store: StoreSpec) -> dict[str, Any]:
-        """See `Engine.metadata`."""
+    def _refuse_place(self, store: StoreSpec, config: StorageConfig) -> None:
+        refuse_store(self, store, StoreKind)
+        refuse_order(config.layout)
+
+    def metadata(self, store: StoreSpec) -> dict[str, Any]:  # noqa: D102 - told by Engine
         if store.kind is StoreKind.LOCAL:
             return read_metadata(store)
         keys = tensorstore.KvStore.open(_kvstore(store), context=self._context).result()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from zbench.codecs import error_bound, v2_codecs, v3_codecs
-from zbench.errors import VerificationError
+from zbench.errors import VerificationError, ZbenchError
 from zbench.model import voxel_digest
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
     from zbench.engines.protocol import Engine
@@ -56,18 +60,37 @@ def write_verified(engine: Engine, store: StoreSpec, config: StorageConfig, valu
     RefusedError
         If the engine cannot; nothing is written then.
     VerificationError
-        If a voxel or a setting is another; the first difference is named.
+        If a voxel or a setting is another, the first difference is named; or if the library fails at what it has not
+        refused.
     """
     engine.refuse(config, dtype=values.dtype, store=store)
-    engine.create(store, config, shape=values.shape, dtype=values.dtype).write(values)
+    with _library(engine, config, "write"):
+        engine.create(store, config, shape=values.shape, dtype=values.dtype).write(values)
     check_metadata(engine.metadata(store), config, values)
-    read = engine.open(store).read()
+    with _library(engine, config, "read"):
+        read = engine.open(store).read()
     try:
         error_bound(config.chain).check(values, read)
     except VerificationError as error:
         msg = f"{engine.name} gave wrong voxels for {config.text!r}: {error}"
         raise VerificationError(msg) from error
     return Verified(voxel_digest(read))
+
+
+@contextmanager
+def _library(engine: Engine, config: StorageConfig, verb: str) -> Iterator[None]:
+    """Turn whatever a library throws at bytes that it should write or read into a failure of this cell alone."""
+    try:
+        yield
+    except ZbenchError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        msg = (
+            f"An engine must {verb} what it has not refused: {engine.name} failed at {config.text!r} with "
+            f"{type(error).__name__}: {said}"
+        )
+        raise VerificationError(msg) from error
 
 
 def check_metadata(document: dict[str, Any], config: StorageConfig, values: npt.NDArray[Any]) -> None:
@@ -98,25 +121,34 @@ def check_metadata(document: dict[str, Any], config: StorageConfig, values: npt.
 def _v2(config: StorageConfig, dtype: np.dtype[Any]) -> dict[str, Any]:
     layout = config.layout
     filters, compressor = v2_codecs(config.chain, dtype)
-    expected = {
+    return {
         "chunks": list(layout.chunks),
         "dtype": dtype.str,
         "order": layout.order,
         "filters": filters,
         "compressor": compressor,
+        "dimension_separator": layout.key_separator,
     }
-    # A document may leave out the separator of the format.
-    return expected if layout.separator is None else expected | {"dimension_separator": layout.key_separator}
 
 
 def _v3(config: StorageConfig, dtype: np.dtype[Any]) -> dict[str, Any]:
     layout = config.layout
     codecs = v3_codecs(config.chain, dtype)
-    if dtype.itemsize == 1 and config.chain.serializer is None:
+    kept = [np.dtype(str(step["astype"])) for step in config.chain.filters if step.name == "fixedscaleoffset"]
+    if (kept or [dtype])[-1].itemsize == 1 and config.chain.serializer is None:
         # Single bytes have no order, and libraries differ in whether they say one.
         codecs = [{"name": "bytes"} if codec["name"] == "bytes" else codec for codec in codecs]
+    for codec in codecs:
+        if codec["name"] == "blosc" and codec["configuration"]["shuffle"] == "noshuffle":
+            # The specification ignores this value then, and tensorstore leaves it out.
+            del codec["configuration"]["typesize"]
     if layout.shards is not None:
-        inner = {"chunk_shape": list(layout.chunks), "codecs": codecs, "index_location": layout.index_location}
+        inner = {
+            "chunk_shape": list(layout.chunks),
+            "codecs": codecs,
+            "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+            "index_location": layout.index_location,
+        }
         codecs = [{"name": "sharding_indexed", "configuration": inner}]
     return {
         "data_type": dtype.name,
@@ -127,7 +159,7 @@ def _v3(config: StorageConfig, dtype: np.dtype[Any]) -> dict[str, Any]:
 
 
 # What a specification lets a document leave out, with the meaning of leaving it out.
-_DEFAULTS = {"index_location": "end", "separator": "/"}
+_DEFAULTS = {"index_location": "end", "separator": "/", "dimension_separator": "."}
 
 
 def _compare(place: str, expected: Any, found: Any) -> None:

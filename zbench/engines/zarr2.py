@@ -1,8 +1,9 @@
-"""zarr-python 2."""
+"""The engine zarr-python in release 2."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -30,35 +31,39 @@ _MEMORY: dict[str, dict[str, bytes]] = {}
 
 
 class _Observed(MutableMapping[str, Any]):
-    """A store whose every request is told."""
+    """A store whose every request is told, with its begin."""
 
     def __init__(self, store: MutableMapping[str, Any], observer: Observer) -> None:
         self._store, self._tell = store, observer
 
     def __getitem__(self, key: str) -> Any:
+        begin = perf_counter_ns()
         try:
             value = self._store[key]
         except KeyError:
-            self._tell(Request(operation="get", key=key, found=False))
+            self._tell(Request(operation="get", key=key, found=False, offset_ns=begin))
             raise
-        self._tell(Request(operation="get", key=key, size_bytes=memoryview(value).nbytes))
+        self._tell(Request(operation="get", key=key, size_bytes=memoryview(value).nbytes, offset_ns=begin))
         return value
 
     def __setitem__(self, key: str, value: Any) -> None:
+        begin = perf_counter_ns()
         self._store[key] = value
-        self._tell(Request(operation="put", key=key, size_bytes=memoryview(value).nbytes))
+        self._tell(Request(operation="put", key=key, size_bytes=memoryview(value).nbytes, offset_ns=begin))
 
     def __delitem__(self, key: str) -> None:
+        begin = perf_counter_ns()
         del self._store[key]
-        self._tell(Request(operation="delete", key=key))
+        self._tell(Request(operation="delete", key=key, offset_ns=begin))
 
     def __contains__(self, key: object) -> bool:
+        begin = perf_counter_ns()
         found = key in self._store
-        self._tell(Request(operation="head", key=str(key), found=found))
+        self._tell(Request(operation="head", key=str(key), found=found, offset_ns=begin))
         return found
 
     def __iter__(self) -> Iterator[str]:
-        self._tell(Request(operation="list", key=""))
+        self._tell(Request(operation="list", key="", offset_ns=perf_counter_ns()))
         return iter(self._store)
 
     def __len__(self) -> int:
@@ -85,30 +90,22 @@ class _Array:
 
 
 class Zarr2:
-    """zarr-python 2 with its own stores; it writes format 2."""
+    """The library zarr-python 2 with its own stores; it writes format 2."""
 
     name = "zarr-python"
     tracing: Tracing = "observer"
 
-    def versions(self) -> dict[str, str]:
-        """See `Engine.versions`."""
+    def versions(self) -> dict[str, str]:  # noqa: D102 - told by Engine
         import numcodecs  # noqa: PLC0415 - only for its version
 
         return {"zarr": zarr.__version__, "numcodecs": numcodecs.__version__}
 
-    def refuse(self, config: StorageConfig, *, dtype: np.dtype[Any], store: StoreSpec) -> None:
-        """See `Engine.refuse`."""
-        refuse_store(self, store, _KINDS)
-        if config.layout.zarr_format != 2:
-            msg = (
-                f"zarr-python {zarr.__version__} writes format 2: got layout {config.layout.text!r}. Use a v2 layout, "
-                "or an environment with zarr 3."
-            )
-            raise RefusedError(msg)
+    def refuse(self, config: StorageConfig, *, dtype: np.dtype[Any], store: StoreSpec) -> None:  # noqa: D102 - told by Engine
+        self._refuse_place(store, config)
         refuse_by_trying(self, config, dtype)
 
-    def create(self, store: StoreSpec, config: StorageConfig, *, shape: Shape, dtype: np.dtype[Any]) -> _Array:
-        """See `Engine.create`."""
+    def create(self, store: StoreSpec, config: StorageConfig, *, shape: Shape, dtype: np.dtype[Any]) -> _Array:  # noqa: D102 - told by Engine
+        self._refuse_place(store, config)
         layout = config.layout
         filters, compressor = v2_codecs(config.chain, dtype)
         return _Array(
@@ -127,13 +124,20 @@ class Zarr2:
             )
         )
 
-    def open(self, store: StoreSpec, *, writable: bool = False) -> _Array:
-        """See `Engine.open`."""
+    def open(self, store: StoreSpec, *, writable: bool = False) -> _Array:  # noqa: D102 - told by Engine
         refuse_store(self, store, _KINDS)
         return _Array(zarr.open_array(self._store(store), mode="r+" if writable else "r"))
 
-    def metadata(self, store: StoreSpec) -> dict[str, Any]:
-        """See `Engine.metadata`."""
+    def _refuse_place(self, store: StoreSpec, config: StorageConfig) -> None:
+        refuse_store(self, store, _KINDS)
+        if config.layout.zarr_format != 2:
+            msg = (
+                f"zarr-python {zarr.__version__} writes format 2: got layout {config.layout.text!r}. Use a v2 layout, "
+                "or an environment with zarr 3."
+            )
+            raise RefusedError(msg)
+
+    def metadata(self, store: StoreSpec) -> dict[str, Any]:  # noqa: D102 - told by Engine
         if store.kind is StoreKind.MEMORY:
             return read_metadata(lambda key: _MEMORY.get(store.location, {}).get(key))
         return read_metadata(store)

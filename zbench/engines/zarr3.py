@@ -1,4 +1,4 @@
-"""zarr-python 3 with its batched or fused codec pipeline, or with that of zarrs."""
+"""The engines of zarr-python 3: with its batched or fused codec pipeline, or with that of zarrs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zarr.registry import get_codec_class
 
 from zbench.codecs import v2_codecs, v3_codecs
 from zbench.engines.local import read_metadata
-from zbench.engines.probe import refuse_by_trying, refuse_store
+from zbench.engines.probe import refuse_by_trying, refuse_order, refuse_store
 from zbench.engines.zarr3_stores import native_store
 from zbench.errors import RefusedError
 from zbench.model import Role, StoreKind
@@ -32,6 +32,9 @@ _PIPELINES = {
     "zarr-python-fused": "zarr.core.codec_pipeline.FusedCodecPipeline",
     "zarrs": "zarrs.ZarrsCodecPipeline",
 }
+
+# Not kept with the array, so it is said again when one is opened.
+_RUNTIME = {"write_empty_chunks": True}
 
 
 def zarr3_engine(name: str) -> Zarr3:
@@ -89,7 +92,7 @@ def _use(pipeline: str) -> None:
 
 
 class Zarr3:
-    """zarr-python 3 with one of its codec pipelines.
+    """The library zarr-python 3 with one of its codec pipelines.
 
     Parameters
     ----------
@@ -108,24 +111,16 @@ class Zarr3:
             # Without this it would quietly hand what it cannot do to Python, and Python would be measured.
             zarr.config.set({"codec_pipeline.strict": True})
 
-    def versions(self) -> dict[str, str]:
-        """See `Engine.versions`."""
+    def versions(self) -> dict[str, str]:  # noqa: D102 - told by Engine
         names = ("zarr", "numcodecs", "zarrs") if self._native else ("zarr", "numcodecs")
         return {name: metadata.version(name) for name in names}
 
-    def refuse(self, config: StorageConfig, *, dtype: np.dtype[Any], store: StoreSpec) -> None:
-        """See `Engine.refuse`."""
-        refuse_store(self, store, self._kinds)
-        if config.layout.zarr_format == 3 and config.layout.order == "F":
-            msg = (
-                f"Format 3 has no order of its own, only a transpose filter: got layout {config.layout.text!r}. "
-                "Leave the order out."
-            )
-            raise RefusedError(msg)
+    def refuse(self, config: StorageConfig, *, dtype: np.dtype[Any], store: StoreSpec) -> None:  # noqa: D102 - told by Engine
+        self._refuse_place(store, config)
         refuse_by_trying(self, config, dtype)
 
-    def create(self, store: StoreSpec, config: StorageConfig, *, shape: Shape, dtype: np.dtype[Any]) -> _Array:
-        """See `Engine.create`."""
+    def create(self, store: StoreSpec, config: StorageConfig, *, shape: Shape, dtype: np.dtype[Any]) -> _Array:  # noqa: D102 - told by Engine
+        self._refuse_place(store, config)
         layout = config.layout
         _use(self._pipeline)
         how = _v2_arguments(config, dtype) if layout.zarr_format == 2 else _v3_arguments(config, dtype)
@@ -136,17 +131,21 @@ class Zarr3:
             chunks=layout.chunks,
             fill_value=0,
             zarr_format=layout.zarr_format,
-            config={"write_empty_chunks": True},
+            config=_RUNTIME,
             **how,
         )
         return self._array(array)
 
-    def open(self, store: StoreSpec, *, writable: bool = False) -> _Array:
-        """See `Engine.open`."""
+    def open(self, store: StoreSpec, *, writable: bool = False) -> _Array:  # noqa: D102 - told by Engine
         refuse_store(self, store, self._kinds)
         _use(self._pipeline)
         array = zarr.open_array(native_store(store, writable=writable), mode="r+" if writable else "r")
-        return self._array(array)
+        # Release 3.1 does not listen when it is told so at opening.
+        return self._array(array.with_config(_RUNTIME) if writable else array)
+
+    def _refuse_place(self, store: StoreSpec, config: StorageConfig) -> None:
+        refuse_store(self, store, self._kinds)
+        refuse_order(config.layout)
 
     def _array(self, array: Any) -> _Array:
         pipeline = array._async_array.codec_pipeline  # noqa: SLF001 - the only place that tells which one is in use
@@ -158,8 +157,7 @@ class Zarr3:
             raise RefusedError(msg)
         return _Array(array, self._pipeline)
 
-    def metadata(self, store: StoreSpec) -> dict[str, Any]:
-        """See `Engine.metadata`."""
+    def metadata(self, store: StoreSpec) -> dict[str, Any]:  # noqa: D102 - told by Engine
         if store.kind is StoreKind.LOCAL:
             return read_metadata(store)
         native = native_store(store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cache
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
@@ -82,17 +83,17 @@ def _object_store(store: StoreSpec, *, writable: bool) -> Any:
 
 @cache
 def _observed_class(base: type[Any]) -> type[Any]:
-    """Derive a store that tells of its requests, and is otherwise the same, its synchronous methods included."""
+    """Derive a store that tells of its requests when they end, with their begin, and is otherwise the same."""
     methods: dict[str, Any] = {"tell": None}
     methods |= _reading(base) | _writing(base) | _listing(base)
     methods |= {name: method for name, method in _synchronous(base).items() if hasattr(base, name)}
     return type(f"Observed{base.__name__}", (base,), methods)
 
 
-def _got(tell: Observer, key: str, byte_range: Any, found: Any) -> None:
+def _got(tell: Observer, key: str, byte_range: Any, found: Any, begin: int) -> None:
     start, length = _asked(byte_range)
-    size = 0 if found is None else len(found)
-    tell(Request(operation="get", key=key, start=start, length=length, size_bytes=size, found=found is not None))
+    there, size = found is not None, 0 if found is None else len(found)
+    tell(Request(operation="get", key=key, start=start, length=length, size_bytes=size, found=there, offset_ns=begin))
 
 
 def _asked(byte_range: Any) -> tuple[int | None, int | None]:
@@ -107,20 +108,22 @@ def _asked(byte_range: Any) -> tuple[int | None, int | None]:
 
 def _reading(base: type[Any]) -> dict[str, Any]:
     async def get(self: Any, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
+        begin = perf_counter_ns()
         found = await base.get(self, key, prototype, byte_range)
-        _got(self.tell, key, byte_range, found)
+        _got(self.tell, key, byte_range, found, begin)
         return found
 
     async def get_partial_values(self: Any, prototype: Any, key_ranges: Iterable[Any]) -> list[Any]:
         return list(await asyncio.gather(*(self.get(key, prototype, asked) for key, asked in key_ranges)))
 
     async def exists(self: Any, key: str) -> bool:
+        begin = perf_counter_ns()
         found = bool(await base.exists(self, key))
-        self.tell(Request(operation="head", key=key, found=found))
+        self.tell(Request(operation="head", key=key, found=found, offset_ns=begin))
         return found
 
     async def getsize(self: Any, key: str) -> int:
-        self.tell(Request(operation="head", key=key))
+        self.tell(Request(operation="head", key=key, offset_ns=perf_counter_ns()))
         return int(await base.getsize(self, key))
 
     return {"get": get, "get_partial_values": get_partial_values, "exists": exists, "getsize": getsize}
@@ -129,21 +132,25 @@ def _reading(base: type[Any]) -> dict[str, Any]:
 def _writing(base: type[Any]) -> dict[str, Any]:
     # A store may write through its own other methods: only the outermost call is one request.
     async def put(self: Any, key: str, value: Any) -> None:
+        begin = perf_counter_ns()
         await base.set(self, key, value)
-        self.tell(Request(operation="put", key=key, size_bytes=len(value)))
+        self.tell(Request(operation="put", key=key, size_bytes=len(value), offset_ns=begin))
 
     async def set_if_not_exists(self: Any, key: str, value: Any) -> None:
+        begin = perf_counter_ns()
         if not await base.exists(self, key):
             await base.set(self, key, value)
-        self.tell(Request(operation="put", key=key, size_bytes=len(value)))
+        self.tell(Request(operation="put", key=key, size_bytes=len(value), offset_ns=begin))
 
     async def delete(self: Any, key: str) -> None:
+        begin = perf_counter_ns()
         await base.delete(self, key)
-        self.tell(Request(operation="delete", key=key))
+        self.tell(Request(operation="delete", key=key, offset_ns=begin))
 
     async def delete_dir(self: Any, prefix: str) -> None:
+        begin = perf_counter_ns()
         await base.delete_dir(self, prefix)
-        self.tell(Request(operation="delete", key=prefix))
+        self.tell(Request(operation="delete", key=prefix, offset_ns=begin))
 
     return {"set": put, "set_if_not_exists": set_if_not_exists, "delete": delete, "delete_dir": delete_dir}
 
@@ -151,7 +158,7 @@ def _writing(base: type[Any]) -> dict[str, Any]:
 def _listing(base: type[Any]) -> dict[str, Any]:
     def listing(name: str) -> Any:
         async def method(self: Any, *prefix: str) -> AsyncIterator[str]:
-            self.tell(Request(operation="list", key=prefix[0] if prefix else ""))
+            self.tell(Request(operation="list", key=prefix[0] if prefix else "", offset_ns=perf_counter_ns()))
             async for key in getattr(base, name)(self, *prefix):
                 yield key
 
@@ -164,16 +171,19 @@ def _synchronous(base: type[Any]) -> dict[str, Any]:
     """Since zarr 3.4 a pipeline may go around the event loop."""
 
     def get_sync(self: Any, key: str, *, prototype: Any = None, byte_range: Any = None) -> Any:
+        begin = perf_counter_ns()
         found = base.get_sync(self, key, prototype=prototype, byte_range=byte_range)
-        _got(self.tell, key, byte_range, found)
+        _got(self.tell, key, byte_range, found, begin)
         return found
 
     def set_sync(self: Any, key: str, value: Any) -> None:
+        begin = perf_counter_ns()
         base.set_sync(self, key, value)
-        self.tell(Request(operation="put", key=key, size_bytes=len(value)))
+        self.tell(Request(operation="put", key=key, size_bytes=len(value), offset_ns=begin))
 
     def delete_sync(self: Any, key: str) -> None:
+        begin = perf_counter_ns()
         base.delete_sync(self, key)
-        self.tell(Request(operation="delete", key=key))
+        self.tell(Request(operation="delete", key=key, offset_ns=begin))
 
     return {"get_sync": get_sync, "set_sync": set_sync, "delete_sync": delete_sync}

@@ -59,14 +59,24 @@ def summary(repository: Path, *, commit: str = "HEAD") -> Summary:
         If there are no results of that commit.
     """
     full = _full_hash(repository, commit)
-    found = read_asv_results(repository / ".asv" / "results", commit=full)
+    results = repository / ".asv" / "results"
+    found = read_asv_results(results, commit=full)
     cells = summarise(found.rows)
     if not cells:
-        msg = f"A summary needs results of the suite: there are none of commit {full[:8]}. Run 'make bench'."
-        raise ResultsError(msg)
+        raise ResultsError(_nothing(results, full, found.problems))
     page = repository / ".asv" / "html" / "index.html"
     dashboard = page if page.is_file() else None
     return Summary(commit=full, cells=tuple(cells), problems=found.problems, dashboard=dashboard)
+
+
+def _nothing(results: Path, commit: str, problems: tuple[str, ...]) -> str:
+    """Say what there is in place of what was asked for."""
+    known = {path.name.split("-", 1)[0] for path in results.glob("*/*-*.json")} - {commit[:8]}
+    others = f", or give one of {', '.join(sorted(known))}" if known else ""
+    told = "".join(f" {problem}" for problem in problems)
+    return (
+        f"A summary needs results of the suite: there are none of commit {commit[:8]}.{told} Run 'make bench'{others}."
+    )
 
 
 def _full_hash(repository: Path, commit: str) -> str:

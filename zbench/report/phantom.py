@@ -89,8 +89,8 @@ def phantom_page(found: Sequence[Calibrated], *, date: str) -> str:
         _verdict(found),
         (
             "Compression ratio is logical ÷ stored bytes, metadata and padding included, of arrays stored by "
-            "zarr-python and read back. Correlation is that of neighbouring voxels; the top byte of a float32 holds its "
-            f"sign and most of its exponent and is nearly all that can be compressed. Stored on {date}."
+            "zarr-python and read back. Correlation is that of neighbouring voxels; the top byte of a float32 holds "
+            f"its sign and most of its exponent and is nearly all that can be compressed. Stored on {date}."
         ),
         table(heads, [published, *rows], texts=3),
         "![Middle planes of the phantom and of real tomograms, in grey](phantom-planes.svg)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CellSummary", "Range", "summarise"]
 
-_AXES = ("xy_plane", "xz_plane", "yz_plane")
+_DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +62,17 @@ class CellSummary:
     machine, environment, dataset, engine, layout, chain
         Names.
     problem
-        ``""``, ``"refused"`` or ``"failed"``.
+        ``""``, ``"refused"`` or ``"failed"``; failed is a cell of which any benchmark did.
+    failures
+        Benchmarks that failed, each with its access pattern.
     compression_ratio
         Logical ÷ stored bytes.
     objects
         Objects that the array consists of.
     write_gib_s, read_gib_s
         Throughput of the whole volume.
-    plane_s
-        Seconds to read one plane, by access pattern.
+    read_s
+        Seconds of one execution of an access pattern, by its name.
     amplification, requests
         Bytes decoded ÷ bytes needed, and requests to the store, by access pattern.
     """
@@ -81,11 +84,12 @@ class CellSummary:
     layout: str
     chain: str
     problem: str
+    failures: tuple[str, ...]
     compression_ratio: float | None
     objects: int | None
     write_gib_s: Range | None
     read_gib_s: Range | None
-    plane_s: dict[str, Range]
+    read_s: dict[str, Range]
     amplification: dict[str, float]
     requests: dict[str, int]
 
@@ -101,7 +105,8 @@ def summarise(rows: Iterable[AsvRow]) -> list[CellSummary]:
     Returns
     -------
     list of CellSummary
-        One for each cell in each environment, sorted by dataset, layout, chain, engine, environment.
+        One for each cell in each environment, sorted by dataset, layout, chain, engine, environment; numbers in names
+        are sorted as numbers.
     """
     cells: dict[tuple[str, ...], dict[str, AsvRow]] = defaultdict(dict)
     for row in rows:
@@ -112,11 +117,16 @@ def summarise(rows: Iterable[AsvRow]) -> list[CellSummary]:
             metric = "/".join(part for part in (row.benchmark.rsplit(".", 1)[-1], named.get("pattern")) if part)
             if metric not in cells[key] or cells[key][metric].failed or cells[key][metric].skipped:
                 cells[key][metric] = row
-    return [_cell(key, cells[key]) for key in sorted(cells)]
+    return [_cell(key, cells[key]) for key in sorted(cells, key=_natural)]
+
+
+def _natural(key: tuple[str, ...]) -> list[list[tuple[int, str]]]:
+    return [[(int(part) if part.isdigit() else -1, part) for part in _DIGITS.split(name)] for name in key]
 
 
 def _cell(key: tuple[str, ...], metrics: dict[str, AsvRow]) -> CellSummary:
     dataset, layout, chain, engine, environment, machine = key
+    read_s = {name: found for name, row in _patterns(metrics, "time_read").items() if (found := _range(row))}
     ratio = _number(metrics.get("track_compression_ratio"))
     stored = _number(metrics.get("track_stored_bytes"))
     objects = _number(metrics.get("track_objects"))
@@ -129,13 +139,14 @@ def _cell(key: tuple[str, ...], metrics: dict[str, AsvRow]) -> CellSummary:
         layout=layout,
         chain=chain,
         problem=_problem(metrics),
+        failures=tuple(sorted(metric for metric, row in metrics.items() if row.failed)),
         compression_ratio=ratio,
         objects=None if objects is None else int(objects),
-        write_gib_s=_throughput(metrics.get("time_write"), logical),
-        read_gib_s=_throughput(metrics.get("time_full_read"), logical),
-        plane_s={axis: found for axis in _AXES if (found := _range(metrics.get(f"time_plane/{axis}")))},
-        amplification=_by_pattern(metrics, "track_amplification"),
-        requests={name: int(value) for name, value in _by_pattern(metrics, "track_requests").items()},
+        write_gib_s=_throughput(_range(metrics.get("time_write")), logical),
+        read_gib_s=_throughput(read_s.get("full_read"), logical),
+        read_s=read_s,
+        amplification=_numbers(metrics, "track_amplification"),
+        requests={name: int(value) for name, value in _numbers(metrics, "track_requests").items()},
     )
 
 
@@ -154,14 +165,15 @@ def _range(row: AsvRow | None) -> Range | None:
     return None if row is None or value is None else Range(value, row.low, row.high)
 
 
-def _throughput(row: AsvRow | None, size_bytes: float | None) -> Range | None:
-    found = _range(row)
-    return None if found is None or size_bytes is None else found.throughput(size_bytes)
+def _throughput(time_s: Range | None, size_bytes: float | None) -> Range | None:
+    return None if time_s is None or size_bytes is None else time_s.throughput(size_bytes)
 
 
-def _by_pattern(metrics: dict[str, AsvRow], name: str) -> dict[str, float]:
-    return {
-        metric.split("/", 1)[1]: value
-        for metric, row in metrics.items()
-        if metric.startswith(f"{name}/") and (value := _number(row)) is not None
-    }
+def _patterns(metrics: dict[str, AsvRow], name: str) -> dict[str, AsvRow]:
+    begin = f"{name}/"
+    return {metric.removeprefix(begin): row for metric, row in metrics.items() if metric.startswith(begin)}
+
+
+def _numbers(metrics: dict[str, AsvRow], name: str) -> dict[str, float]:
+    found = {pattern: _number(row) for pattern, row in _patterns(metrics, name).items()}
+    return {pattern: value for pattern, value in found.items() if value is not None}

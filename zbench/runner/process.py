@@ -6,6 +6,7 @@ import json
 import select
 import subprocess
 import tempfile
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from zbench.errors import ResultsError
@@ -79,7 +80,8 @@ class WorkerProcess:
             self._end(patience_s=_LAST_WORDS_S)
             msg = (
                 f"A worker answers every message within {self._timeout_s:.0f} s: {self._python} did not answer "
-                f"{message.get('do')!r} and ended with status {self._process.returncode}. It said: {self._last_words()}"
+                f"{message.get('do')!r} and ended with status {self._process.returncode}. Mend what it says and run again: "
+                f"{self._last_words()}"
             )
             raise ResultsError(msg)
         answer: dict[str, Any] = json.loads(line)
@@ -92,7 +94,9 @@ class WorkerProcess:
     def close(self) -> None:
         """End the process."""
         if self._process.stdin is not None:
-            self._process.stdin.close()
+            # What a dead worker did not take is still to be flushed, which fails and would hide why it died.
+            with suppress(OSError):
+                self._process.stdin.close()
         self._end(patience_s=10.0)
         if self._process.stdout is not None:
             self._process.stdout.close()

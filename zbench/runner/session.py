@@ -6,14 +6,15 @@ import random
 import shutil
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zbench.errors import ResultsError
 from zbench.runner.plan import WRITE, Task, operations_of, tasks_of
 from zbench.runner.process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from zbench.grid import CellSpec, Preset
     from zbench.runner.log import RunLog
@@ -22,6 +23,8 @@ __all__ = ["Place", "Progress", "Session"]
 
 # More samples of one process add little: the process is the unit.
 _SECONDS_A_TASK = 0.06
+# What may be there when the run goes on; as a refusal it would stay in the record.
+_NOT_OF_THE_CELL = ("DataError", "UnknownNameError")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,12 +110,13 @@ class Session:
         Raises
         ------
         ResultsError
-            If a worker dies; the log is kept, and running again goes on from it.
+            If a worker dies, or there is no such volume or engine; the log is kept, and running again goes on from it.
         """
-        for dataset in self.preset.datasets:
+        for number, dataset in enumerate(self.preset.datasets):
             if not self._missing(dataset):
                 continue
-            work = self.folder / dataset
+            # A dataset may be the path of a user's own folder, which must not be what is emptied here.
+            work = self.folder / f"{number}-{Path(dataset).name}"
             shutil.rmtree(work, ignore_errors=True)
             for name in self.environments:
                 (work / name).mkdir(parents=True)
@@ -138,25 +142,30 @@ class Session:
     def _store(self, dataset: str, work: Path) -> dict[str, dict[str, Any]]:
         """Store and count every cell; one that is refused or wrong is recorded as such and gets no time."""
         cells: dict[str, dict[str, Any]] = {}
-        specs = [cell for cell in self.preset.cells() if cell.dataset == dataset]
+        specs = {
+            name: [cell for cell in self.preset.cells() if cell.dataset == dataset and cell.engine in place.engines]
+            for name, place in self.environments.items()
+        }
         told = {entry["name"] for entry in self.log.of("environment")}
         known = {entry["cell"] for kind in ("stored", "refused") for entry in self.log.of(kind)}
-        for number, (name, environment) in enumerate(self.environments.items()):
+        done, total = 0, sum(map(len, specs.values()))
+        for name, environment in self.environments.items():
             with WorkerProcess(environment.python, work / name) as worker:
                 if name not in told:
                     self.log.add("environment", name=name, **worker.ask(do="environment"))
-                for place, spec in enumerate(specs, start=1):
-                    if spec.engine not in environment.engines:
-                        continue
+                for spec in specs[name]:
                     key = f"{name}|{spec.text}"
                     cells |= self._store_one(worker, key, spec, new=key not in known)
-                    done, total = number * len(specs) + place, len(specs) * len(self.environments)
+                    done += 1
                     self.report(Progress(stage="store", dataset=dataset, done=done, total=total, note=spec.text))
         return cells
 
     def _store_one(self, worker: WorkerProcess, key: str, spec: CellSpec, *, new: bool) -> dict[str, dict[str, Any]]:
         answer = worker.ask(do="store", spec=astuple(spec), volume_size=self.volume_size)
         if "cell" not in answer:
+            if answer["error"] in _NOT_OF_THE_CELL:
+                msg = f"A run needs every volume and engine of its preset: {spec.text!r} lacks one. {answer['message']}"
+                raise ResultsError(msg)
             if new:
                 self.log.add("refused", cell=key, error=answer["error"], message=answer["message"])
             return {}

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_FEWEST_SAMPLES = 2
+_FEWEST_SAMPLES = 1
 _MOST_SAMPLES = 9
 
 

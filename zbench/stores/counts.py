@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from zbench.model import Counts
-from zbench.patterns import touched_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,12 +53,14 @@ def counts(
     layout: ArrayLayout,
     itemsize: int,
     boxes: Sequence[Box],
+    begins_ns: Sequence[int] = (),
 ) -> Counts:
     """Count what one execution cost.
 
     A chunk whose bytes were got whole is decoded whole, as often as it is got. Of a chunk that was got in part, which
     only an uncompressed one can be, the part counts. Of a shard each inner chunk counts by itself, if its bytes were
-    got and a box asks for a voxel of it: what is got between two chunks to save a request is fetched, but not decoded.
+    got for a box that asks for a voxel of it: what is got between two chunks to save a request is fetched, but not
+    decoded.
 
     Parameters
     ----------
@@ -73,7 +75,10 @@ def counts(
     itemsize
         Bytes of a voxel.
     boxes
-        What was asked for.
+        What was asked for, one after the other.
+    begins_ns
+        When each box was begun, as an offset of the trace. Without it any request may be for any of the boxes, which
+        is exact for one box, and too much for several that share a shard.
 
     Returns
     -------
@@ -83,8 +88,12 @@ def counts(
     gets, puts = trace.of("get"), trace.of("put")
     chunk_bytes = prod(layout.chunks) * itemsize
     got = chunk_keys(trace)
-    kept_chunks = _KeptChunks(store, layout, boxes)
-    decoded = sum(kept_chunks.decoded_bytes(request, chunk_bytes) for request in got)
+    kept_chunks = _KeptChunks(store, layout)
+    decoded = 0
+    for request in got:
+        last = bisect_right(begins_ns, request.offset_ns)
+        asked = boxes[max(last - 1, 0) : last] if begins_ns else boxes
+        decoded += kept_chunks.decoded_bytes(request, asked, chunk_bytes)
     return Counts(
         requests=len(trace.requests),
         reads=len(gets),
@@ -98,47 +107,57 @@ def counts(
     )
 
 
+class _Extents(NamedTuple):
+    """Chunks of one object: place in the grid of all chunks, and first byte and end in the object."""
+
+    places: npt.NDArray[np.int64]
+    begins: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+
+
 class _KeptChunks:
     """Where in its objects each chunk lies."""
 
-    def __init__(self, store: StoreSpec, layout: ArrayLayout, boxes: Sequence[Box]) -> None:
+    def __init__(self, store: StoreSpec, layout: ArrayLayout) -> None:
         self._root, self._layout = Path(store.location), layout
-        self._wanted = (
-            {place for box in boxes for place in touched_chunks(box, layout.chunks)} if layout.shards else set()
-        )
-        self._sizes: dict[str, int] = {}
-        self._extents: dict[str, npt.NDArray[np.int64]] = {}
+        self._known: dict[str, tuple[int, _Extents]] = {}
 
-    def decoded_bytes(self, request: Request, chunk_bytes: int) -> int:
-        """Add up what a request got of each chunk: all of it, or the part that was got."""
-        if request.key not in self._sizes:
-            path = self._root / request.key
-            self._sizes[request.key] = path.stat().st_size
-            self._extents[request.key] = self._read_extents(path)
+    def decoded_bytes(self, request: Request, boxes: Sequence[Box], chunk_bytes: int) -> int:
+        """Add up what a request got of each chunk that a box asks for: all of it, or the part that was got."""
+        if request.key not in self._known:
+            size = Path(self._root, request.key).stat().st_size
+            self._known[request.key] = size, self._read_extents(request.key, size)
+        size, extents = self._known[request.key]
         start = request.start or 0
-        first = max(self._sizes[request.key] + start, 0) if start < 0 else start
-        begins, ends = self._extents[request.key].T
-        overlaps = np.minimum(ends, first + request.size_bytes) - np.maximum(begins, first)
-        whole = (overlaps == ends - begins) & (overlaps > 0)
+        first = max(size + start, 0) if start < 0 else start
+        overlaps = np.minimum(extents.ends, first + request.size_bytes) - np.maximum(extents.begins, first)
+        overlaps[~self._asked(extents.places, boxes)] = 0
+        whole = (overlaps == extents.ends - extents.begins) & (overlaps > 0)
         partial = overlaps[(overlaps > 0) & ~whole]
         return int(np.count_nonzero(whole)) * chunk_bytes + int(partial.sum())
 
-    def _read_extents(self, path: Path) -> npt.NDArray[np.int64]:
-        """List begin and end of each chunk in an object that some box asks for."""
-        layout, key = self._layout, path.relative_to(self._root).as_posix()
+    def _asked(self, places: npt.NDArray[np.int64], boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:
+        if self._layout.shards is None:
+            # Nobody gets an object but for the one chunk in it.
+            return np.ones(len(places), dtype=bool)
+        asked = np.zeros(len(places), dtype=bool)
+        for box in boxes:
+            first = np.array(box.start) // self._layout.chunks
+            last = (np.array(box.stop) - 1) // self._layout.chunks
+            asked |= ((places >= first) & (places <= last)).all(axis=1)
+        return asked
+
+    def _read_extents(self, key: str, size: int) -> _Extents:
+        layout = self._layout
         if layout.shards is None:
-            return np.array([[0, self._sizes[key]]])
+            return _Extents(np.zeros((1, len(layout.chunks)), np.int64), np.array([0]), np.array([size]))
         grid = tuple(s // c for s, c in zip(layout.shards, layout.chunks, strict=True))
         length = prod(grid) * _ENTRY_BYTES
-        data = path.read_bytes()
+        data = Path(self._root, key).read_bytes()
         at_start = layout.index_location == "start"
         table = data[:length] if at_start else data[-length - _CHECKSUM_BYTES : -_CHECKSUM_BYTES]
-        index = np.frombuffer(table, "<u8").reshape(*grid, 2)
-        corner = [int(number) * edge for number, edge in zip(re.findall(r"\d+", key)[-len(grid) :], grid, strict=True)]
-        entries = [
-            index[inner]
-            for inner in np.ndindex(*grid)
-            if tuple(a + b for a, b in zip(corner, inner, strict=True)) in self._wanted and index[inner][0] != _ABSENT
-        ]
-        there = np.array(entries, dtype=np.int64).reshape(-1, 2)
-        return np.stack([there[:, 0], there.sum(axis=1)], axis=1)
+        index = np.frombuffer(table, "<u8").reshape(-1, 2)
+        there = index[:, 0] != _ABSENT
+        corner = np.array([int(number) for number in re.findall(r"\d+", key)[-len(grid) :]]) * grid
+        begins, lengths = index[there].astype(np.int64).T
+        return _Extents((np.indices(grid).reshape(len(grid), -1).T + corner)[there], begins, begins + lengths)

@@ -50,7 +50,7 @@ def inventory(store: StoreSpec) -> Inventory:
         If the store is not local.
     """
     if store.kind is not StoreKind.LOCAL:
-        msg = f"Only the objects of a local store can be counted: got a {store.kind} store."
+        msg = f"Only the objects of a local store can be counted: got a {store.kind} store. Use a local one."
         raise RefusedError(msg)
     # LocalStore of zarr 3 leaves a lock or temporary file only where a write was cut; such a file is an object too.
     sizes = [path.stat().st_size for path in Path(store.location).rglob("*") if path.is_file()]

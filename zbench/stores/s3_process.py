@@ -47,7 +47,8 @@ class S3Server:
     def __enter__(self) -> Self:
         program = Path(__file__).with_name("s3_server.py")
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-I", str(program), str(self._folder)],
+            # Without site-packages (-S), which it needs not, it starts in half the time.
+            [sys.executable, "-I", "-S", str(program), str(self._folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

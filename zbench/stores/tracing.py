@@ -20,15 +20,19 @@ __all__ = ["TraceLog", "trace"]
 
 
 class TraceLog:
-    """Takes down requests from any thread, with their time after the log was made."""
+    """Takes down requests from any thread, with their begin after the log was made.
+
+    It is an ``Observer``: a store tells of a request when it has ended, and gives its begin on the clock of
+    ``time.perf_counter_ns`` for its offset.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._begin_ns = time.perf_counter_ns()
         self._requests: list[Request] = []
 
-    def __call__(self, request: Request) -> None:  # noqa: D102 - it is an Observer
-        self.add(request, time.perf_counter_ns())
+    def __call__(self, request: Request) -> None:  # noqa: D102 - told in the class docstring
+        self.add(request, request.offset_ns)
 
     def add(self, request: Request, at_ns: int) -> None:
         """Take down a request that was made at a known time.
@@ -43,16 +47,26 @@ class TraceLog:
         with self._lock:
             self._requests.append(replace(request, offset_ns=at_ns - self._begin_ns))
 
+    def now_ns(self) -> int:
+        """Tell the time on the clock of the trace.
+
+        Returns
+        -------
+        int
+            Nanoseconds since the log was made.
+        """
+        return time.perf_counter_ns() - self._begin_ns
+
     def trace(self) -> Trace:
         """Hand out what was taken down so far.
 
         Returns
         -------
         Trace
-            The requests in order.
+            The requests in the order of their begin.
         """
         with self._lock:
-            return Trace(tuple(self._requests))
+            return Trace(tuple(sorted(self._requests, key=lambda request: request.offset_ns)))
 
 
 @contextmanager
