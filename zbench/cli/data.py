@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from zbench.datasets import DOMAINS
 from zbench.harness import data as use_case
 from zbench.units import format_bytes, format_shape
 
@@ -32,11 +33,11 @@ def data() -> None:
 
 
 @data.command("list")
-@click.option("--domain", help="Keep one kind: cryoet, cryoem, et, labels, microscopy, medical, astro, climate.")
+@click.option("--domain", help=f"Keep one kind: {', '.join(DOMAINS)}.")
 @_JSON
 def list_(*, domain: str | None, as_json: bool) -> None:
     """List the registry: name, kind, shape, type, size, licence."""
-    found = [card for card in use_case.cards() if domain in (None, card.domain)]
+    found = use_case.cards(domain=domain)
     if as_json:
         click.echo(json.dumps([_fields(card) for card in found], indent=2))
         return
@@ -47,7 +48,7 @@ def list_(*, domain: str | None, as_json: bool) -> None:
         size = format_bytes(card.logical_bytes)
         table.add_row(card.name, card.domain, format_shape(card.shape), card.dtype, size, card.licence[:24], card.title)
     console = Console()
-    (console if console.is_terminal else Console(width=170)).print(table)
+    (console if console.is_terminal else Console(width=170)).print(table, markup=False)
 
 
 @data.command()
@@ -61,15 +62,14 @@ def show(*, name: str, look: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_fields(card) | ({"look": asdict(seen)} if seen else {}), indent=2))
         return
-    table = Table(show_header=False, box=None)
-    for key, value in _fields(card).items():
-        if value not in (None, "", [], 0):
-            table.add_row(key, str(value))
+    rows = {key: value for key, value in _fields(card).items() if value not in (None, "", ())}
     if seen is not None:
-        table.add_row("values", f"{seen.low:.6g} to {seen.high:.6g}, mean {seen.mean:.6g}")
+        rows["values"] = f"{seen.low:.6g} to {seen.high:.6g}, mean {seen.mean:.6g}"
         top = max(seen.histogram)
-        table.add_row("histogram", "".join(_BARS[-(-count * 8 // top)] for count in seen.histogram))
-    Console().print(table, markup=False)
+        rows["histogram"] = "".join(_BARS[-(-count * 8 // top)] for count in seen.histogram)
+    # No table: addresses and checksums are there to be copied, so they are not folded.
+    for key, value in rows.items():
+        click.echo(f"{key:14} {', '.join(map(str, value)) if isinstance(value, tuple) else value}")
 
 
 @data.command()

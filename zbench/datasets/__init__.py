@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from zbench.datasets.cards import Card
-from zbench.datasets.fetch import cache_folder, fetch
+from zbench.datasets.cards import DOMAINS, Card
+from zbench.datasets.fetch import cache_folder, fetch, locate
 from zbench.datasets.load import centre_crop, load, prepared
-from zbench.datasets.readers import read_file
+from zbench.datasets.readers import read_file, read_voxels
 from zbench.datasets.registry import card, card_names, registry_root
 
 __all__ = [
+    "DOMAINS",
     "Card",
     "cache_folder",
     "card",
@@ -16,7 +17,9 @@ __all__ = [
     "centre_crop",
     "fetch",
     "load",
+    "locate",
     "prepared",
     "read_file",
+    "read_voxels",
     "registry_root",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -9,20 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zbench.datasets.fetch import cache_folder, fetch
+from zbench.datasets.fetch import cache_folder, fetch, write_whole
 from zbench.datasets.phantom import Phantom
-from zbench.datasets.readers import read_file
+from zbench.datasets.readers import read_file, read_voxels
 from zbench.datasets.registry import card
 from zbench.errors import DataError, UnknownNameError
 from zbench.model import Box, Provenance, Volume, voxel_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
     from zbench.datasets.cards import Card
     from zbench.units import Shape
 
-__all__ = ["centre_crop", "load", "prepared"]
+__all__ = ["card_voxels", "centre_crop", "load", "prepared", "read_card"]
 
 
 def load(source: str, *, member: str | None = None) -> Volume:
@@ -31,7 +36,7 @@ def load(source: str, *, member: str | None = None) -> Volume:
     Parameters
     ----------
     source
-        Name in the registry, or path of a file or folder.
+        Name in the registry, or path of a file or folder; what is both is the dataset.
     member
         Which array of a file that holds several.
 
@@ -49,16 +54,26 @@ def load(source: str, *, member: str | None = None) -> Volume:
     UnknownNameError
         If there is no such dataset and no such file.
     """
-    path = Path(source)
-    if path.exists():
-        provenance = Provenance(source=str(path.absolute()), licence="unknown", citation="unknown")
-        return replace(read_file(path, member=member), provenance=provenance)
-    if os.sep in source:
-        msg = f"A volume is a name in the registry or a file that exists: there is no {source!r}. Check the path."
+    found = _find(source)
+    if isinstance(found, Path):
+        provenance = Provenance(source=str(found.absolute()), licence="unknown", citation="unknown")
+        return replace(read_file(found, member=member), provenance=provenance)
+    if member is not None:
+        msg = f"A dataset of the registry is one array: got member {member!r} for {source!r}. Leave the member out."
         raise DataError(msg)
+    return _from_card(found)
+
+
+def _find(source: str) -> Card | Path:
+    """Look a volume up: the registry comes first, lest a file that happens to be here stands in for a dataset."""
     try:
-        return _from_card(card(source))
+        return card(source)
     except UnknownNameError as error:
+        if Path(source).exists():
+            return Path(source)
+        if os.sep in source:
+            msg = f"A volume is a name in the registry or a file that exists: there is no {source!r}. Check the path."
+            raise DataError(msg) from error
         msg = f"{error} There is no file of that name either."
         raise UnknownNameError(msg) from error
 
@@ -131,56 +146,107 @@ def prepared(name: str, *, volume_size: int | None = None) -> Path:
     Parameters
     ----------
     name
-        Name in the registry, or path of a file or folder.
+        Name in the registry, or path of a file or folder; what is both is the dataset.
     volume_size
         Keep at most so many voxels an axis, from the middle.
 
     Returns
     -------
     Path
-        The file, little-endian, C order; its voxels had the digest of the card when it was made.
+        The file, little-endian, C order; its voxels had the digest of the card when it was made, and it is made anew
+        if it no longer holds them.
 
     Raises
     ------
     DataError
         If the dataset cannot be had, read or trusted.
     """
-    if Path(name).exists():
-        return _prepared_file(Path(name), volume_size)
-    found = card(name)
+    found = _find(name)
+    if isinstance(found, Path):
+        return _prepared_file(found, volume_size)
     crop = f"-{volume_size}" if volume_size is not None else ""
     target = cache_folder() / "prepared" / f"{found.name}{crop}-{found.voxel_digest[-16:]}.npy"
-    if not target.is_file():
-        values = np.ascontiguousarray(_from_card(found).array[...])
-        digest = voxel_digest(values)
-        if digest != found.voxel_digest:
-            msg = (
-                f"A dataset has fixed voxels: {found.name!r} gave {digest}, its card says {found.voxel_digest}. "
-                "Nothing was kept; check the file and the reader."
-            )
-            raise DataError(msg)
-        _keep(values[centre_crop(values.shape, volume_size).slices], target)
-    return target
+    return _kept(target, lambda: card_voxels(found)[centre_crop(found.shape, volume_size).slices])
+
+
+def card_voxels(found: Card) -> npt.NDArray[Any]:
+    """Read all voxels of a dataset and hold them against its card.
+
+    Parameters
+    ----------
+    found
+        Its card.
+
+    Returns
+    -------
+    ndarray
+        The voxels, C order.
+
+    Raises
+    ------
+    DataError
+        If they are others.
+    """
+    values = read_voxels(_from_card(found))
+    digest = voxel_digest(values)
+    if digest != found.voxel_digest:
+        msg = (
+            f"A dataset has fixed voxels: {found.name!r} gave {digest}, its card says {found.voxel_digest}. "
+            "Nothing was kept; check the file and the reader."
+        )
+        raise DataError(msg)
+    return values
 
 
 def _prepared_file(path: Path, volume_size: int | None) -> Path:
-    told = path.stat()
-    key = voxel_digest(np.array([told.st_size, told.st_mtime_ns, volume_size or 0, *map(ord, str(path.absolute()))]))
-    target = cache_folder() / "prepared" / f"{path.stem}-{key[-16:]}.npy"
-    if not target.is_file():
+    # A folder changes without its own time changing: every file in it counts.
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    states = [(str(file), told.st_size, told.st_mtime_ns) for file in files if file.exists() for told in (file.stat(),)]
+    key = hashlib.sha256(repr((str(path.absolute()), volume_size, states)).encode()).hexdigest()[:16]
+    target = cache_folder() / "prepared" / f"{path.stem}-{key}.npy"
+
+    def cropped() -> npt.NDArray[Any]:
         volume = read_file(path)
-        _keep(np.ascontiguousarray(volume.array[centre_crop(volume.shape, volume_size).slices]), target)
+        return read_voxels(volume, centre_crop(volume.shape, volume_size))
+
+    return _kept(target, cropped)
+
+
+def _kept(target: Path, make: Callable[[], npt.NDArray[Any]]) -> Path:
+    """Make a file of the cache, unless it is there and holds what was put into it."""
+    record = target.with_suffix(".json")
+    if _is_sound(target, record):
+        return target
+    values = make()
+    little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+    try:
+        write_whole(target, lambda file: np.save(file, little, allow_pickle=False))
+        _write_record(record, target, voxel_digest(little))
+    except OSError as error:
+        msg = (
+            f"A prepared volume needs room in the cache: {str(target)!r} of {little.nbytes} bytes could not be written "
+            f"({error}). Free some, or set ZBENCH_CACHE_DIR to another folder."
+        )
+        raise DataError(msg) from error
     return target
 
 
-def _keep(values: npt.NDArray[Any], target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+def _is_sound(target: Path, record: Path) -> bool:
+    """Tell whether a prepared file still holds its voxels: read them again only if it was touched since."""
     try:
-        with temporary.open("wb") as file:
-            np.save(file, np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")), allow_pickle=False)
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        msg = f"A prepared volume needs room in the cache: {str(target.parent)!r} has none ({error}). Free some."
-        raise DataError(msg) from error
+        told, known = target.stat(), json.loads(record.read_bytes())
+        if [known["size_bytes"], known["mtime_ns"]] == [told.st_size, told.st_mtime_ns]:
+            return True
+        if voxel_digest(np.lib.format.open_memmap(target, mode="r")) != known["voxel_digest"]:
+            return False
+        with contextlib.suppress(OSError):
+            _write_record(record, target, known["voxel_digest"])
+    except (LookupError, OSError, TypeError, ValueError):
+        return False  # Not there, or damaged: what was made can be made again.
+    return True
+
+
+def _write_record(record: Path, target: Path, digest: str) -> None:
+    told = target.stat()
+    known = {"size_bytes": told.st_size, "mtime_ns": told.st_mtime_ns, "voxel_digest": digest}
+    write_whole(record, lambda file: file.write(json.dumps(known).encode()))

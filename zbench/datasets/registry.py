@@ -9,7 +9,7 @@ from pathlib import Path
 from zbench.datasets.cards import Card
 from zbench.errors import DataError, PresetError, UnknownNameError
 
-__all__ = ["card", "card_names", "registry_root"]
+__all__ = ["card", "card_names", "read_cards", "registry_root"]
 
 
 def registry_root() -> Path:
@@ -33,16 +33,43 @@ def registry_root() -> Path:
     raise DataError(msg)
 
 
-@lru_cache
-def _cards() -> dict[str, Card]:
+def read_cards(folder: Path) -> dict[str, Card]:
+    """Read the cards of a folder.
+
+    Parameters
+    ----------
+    folder
+        Holds a TOML file for each dataset.
+
+    Returns
+    -------
+    dict of str to Card
+        By name, sorted.
+
+    Raises
+    ------
+    PresetError
+        If a card breaks a rule, is not named as its file, or has a name that another has too.
+    """
     found: dict[str, Card] = {}
-    for path in sorted(registry_root().glob("*.toml")):
+    owners: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.toml")):
         read = Card.parse(path.read_text(encoding="utf-8"), where=str(path))
         if read.name != path.stem:
-            msg = f"A card is named as its file: {path} says {read.name!r}."
+            msg = f"A card is named as its file: {path} says {read.name!r}. Rename one of them."
             raise PresetError(msg)
+        for name in {read.name, *read.aliases}:
+            if name in owners:
+                msg = f"A name or alias means one dataset: {name!r} is on {owners[name]} and on {path}. Change one."
+                raise PresetError(msg)
+            owners[name] = path
         found[read.name] = read
     return found
+
+
+@lru_cache
+def _cards() -> dict[str, Card]:
+    return read_cards(registry_root())
 
 
 def card_names() -> tuple[str, ...]:

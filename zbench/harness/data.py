@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zbench.datasets import Card, card, card_names, fetch, load, prepared
-from zbench.errors import DataError, RefusedError, ZbenchError
+from zbench.datasets import DOMAINS, Card, card, card_names, fetch, load, locate, prepared, read_voxels
+from zbench.errors import DataError, RefusedError, UnknownNameError
 from zbench.model import voxel_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    import numpy.typing as npt
+
 __all__ = ["Checked", "Look", "cards", "fetch_all", "look", "place", "verify"]
 
 _BINS = 40
+# At once, so that a large volume needs no second one of its size in float64.
+_PIECE_VOXELS = 1 << 22
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +53,7 @@ class Look:
     low, high, mean
         Smallest, largest and mean value.
     histogram
-        Number of voxels in each of forty equal bins from ``low`` to ``high``.
+        Number of voxels in each of forty equal bins from ``low`` to ``high``; in the first if all are equal.
     """
 
     low: float
@@ -58,20 +62,30 @@ class Look:
     histogram: tuple[int, ...]
 
 
-def cards(names: Sequence[str] = ()) -> tuple[Card, ...]:
+def cards(names: Sequence[str] = (), *, domain: str | None = None) -> tuple[Card, ...]:
     """Look datasets up.
 
     Parameters
     ----------
     names
         Names or aliases; none means all.
+    domain
+        Keep one kind; ``None`` keeps all.
 
     Returns
     -------
     tuple of Card
         In that order.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such dataset or domain.
     """
-    return tuple(card(name) for name in names or card_names())
+    if domain is not None and domain not in DOMAINS:
+        raise UnknownNameError.of(kind="domain", name=domain, known=DOMAINS)
+    found = [card(name) for name in names or card_names()]
+    return tuple(one for one in found if domain in (None, one.domain))
 
 
 def look(name: str) -> Look:
@@ -92,18 +106,24 @@ def look(name: str) -> Look:
     DataError
         If it cannot be had or read, or has no finite voxel.
     """
-    values = np.asarray(load(name).array[...])
+    values = read_voxels(load(name))
     finite = values[np.isfinite(values)]
     if not finite.size:
         msg = f"A volume has at least one finite voxel to look at: {name!r} has none."
         raise DataError(msg)
-    counts, _ = np.histogram(finite, bins=_BINS)
-    return Look(
-        low=float(finite.min()),
-        high=float(finite.max()),
-        mean=float(finite.mean(dtype=np.float64)),
-        histogram=tuple(int(count) for count in counts),
-    )
+    low, high = float(finite.min()), float(finite.max())
+    return Look(low=low, high=high, mean=float(finite.mean(dtype=np.float64)), histogram=_histogram(finite, low, high))
+
+
+def _histogram(values: npt.NDArray[Any], low: float, high: float) -> tuple[int, ...]:
+    # numpy's own refuses a range so narrow that it has fewer floating-point numbers than there are bins.
+    counts = np.zeros(_BINS, np.int64)
+    for piece in np.array_split(values.reshape(-1), max(1, values.size // _PIECE_VOXELS)):
+        # Halves, for the difference of two large numbers may be none.
+        above = piece.astype(np.float64) / 2 - low / 2
+        place = above / max(high / 2 - low / 2, np.finfo(float).tiny)
+        counts += np.bincount(np.minimum((place * _BINS).astype(np.int64), _BINS - 1), minlength=_BINS)
+    return tuple(int(count) for count in counts)
 
 
 def place(name: str) -> Path:
@@ -117,7 +137,7 @@ def place(name: str) -> Path:
     Returns
     -------
     Path
-        The file, verified; for a generated dataset, or one that was packed, the prepared array.
+        The file, verified; for a generated dataset, the prepared array.
     """
     found = card(name)
     return prepared(found.name) if found.generator else fetch(found)
@@ -144,11 +164,10 @@ def fetch_all(
     path : Path
         The prepared array.
     """
-    for name in names:
-        found = card(name)
+    for found in cards(names):
         report(found.name)
         if found.path:
-            fetch(found, progressbar=False)
+            fetch(found)
         yield found.name, prepared(found.name, volume_size=volume_size)
 
 
@@ -166,14 +185,18 @@ def verify(names: Sequence[str] = ()) -> Iterator[Checked]:
         What was found, one dataset after the other.
     """
     for found in cards(names):
-        state, reason = "right", ""
-        try:
-            digest = voxel_digest(np.asarray(load(found.name).array[...]))
-            if digest != found.voxel_digest:
-                state, reason = "wrong", f"voxels are {digest}, the card says {found.voxel_digest}"
-        except RefusedError as error:
-            state, reason = "unread", str(error)
-        except ZbenchError as error:
-            state = "wrong" if "fixed bytes" in str(error) else "missing"
-            reason = str(error)
+        state, reason = _verified(found)
         yield Checked(name=found.name, state=state, reason=reason)
+
+
+def _verified(found: Card) -> tuple[str, str]:
+    try:
+        digest = voxel_digest(read_voxels(load(found.name)))
+    except RefusedError as error:
+        return "unread", str(error)
+    except DataError as error:
+        # With a file here, the file is the matter.
+        return "missing" if locate(found) is None else "wrong", str(error)
+    if digest != found.voxel_digest:
+        return "wrong", f"voxels are {digest}, the card says {found.voxel_digest}"
+    return "right", ""

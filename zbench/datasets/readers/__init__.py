@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zbench.datasets.readers.dispatch import SUFFIXES, read_file
+from zbench.datasets.readers.dispatch import SUFFIXES, read_file, read_voxels
 from zbench.datasets.readers.member import Member
 
-__all__ = ["SUFFIXES", "Member", "read_file"]
+__all__ = ["SUFFIXES", "Member", "read_file", "read_voxels"]

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import tarfile
-import tempfile
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zbench.datasets.readers.bcif import parse_bcif
 from zbench.datasets.readers.em import parse_em
-from zbench.datasets.readers.member import Member, check_bytes, natural, stack
-from zbench.datasets.readers.mrc import open_mrc
+from zbench.datasets.readers.later import START_BYTES, later_kind, refusal
+from zbench.datasets.readers.member import MRC_SUFFIXES, Member, Opened, check_bytes, is_companion, natural, stack
+from zbench.datasets.readers.mrc import read_mrc
 from zbench.datasets.readers.planes import stacked
-from zbench.errors import RefusedError
+from zbench.errors import DataError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 __all__ = ["members"]
 
-_MRC = (".mrc", ".mrcs", ".map", ".rec")
 # More equal files than these are the parts of one stack, fewer are volumes of their own.
 _MOST_VOLUMES = 8
 
@@ -42,6 +43,8 @@ def members(path: Path) -> list[Member]:
 
     Raises
     ------
+    DataError
+        If it is cut, or does not fit the memory.
     RefusedError
         If it holds nothing that can be read.
     """
@@ -49,8 +52,12 @@ def members(path: Path) -> list[Member]:
         with zipfile.ZipFile(path) as archive:
             sizes = {info.filename: info.file_size for info in archive.infolist() if not info.is_dir()}
         return _members(sizes, lambda name: _from_zip(path, name), path)
-    with tarfile.open(path) as tar:
+    with _open_tar(path) as tar:
         sizes = {info.name: info.size for info in tar if info.isfile()}
+        # tarfile takes a cut between two members for the end; gzip has an end of its own.
+        if path.suffix.lower() == ".tar" and not _ends(path, tar.offset):
+            msg = f"A tar file must be whole, with blocks of zeros at its end: {str(path)!r} has none. Get it again."
+            raise DataError(msg)
     return _members(sizes, lambda name: _from_tar(path, name), path)
 
 
@@ -59,50 +66,74 @@ def _from_zip(path: Path, name: str) -> bytes:
         return archive.read(name)
 
 
+def _open_tar(path: Path) -> tarfile.TarFile:
+    return tarfile.open(path, "r:" if path.suffix.lower() == ".tar" else "r:gz")
+
+
+def _ends(path: Path, offset: int) -> bool:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
+
+
 def _from_tar(path: Path, name: str) -> bytes:
-    with tarfile.open(path) as tar:
+    with _open_tar(path) as tar:
         found = tar.extractfile(name)
         return b"" if found is None else found.read()
 
 
 def _members(sizes: dict[str, int], read: Callable[[str], bytes], path: Path) -> list[Member]:
-    # macOS puts a "._" companion beside every file.
-    names = sorted((name for name in sizes if not PurePosixPath(name).name.startswith("._")), key=natural)
+    names = sorted((name for name in sizes if not is_companion(name)), key=natural)
     if "volume.bcif" in names:
         check_bytes(sizes["volume.bcif"], path)
         return [Member(name="volume", open=lambda: parse_bcif(read("volume.bcif"), path))]
-    of_kind = {suffix: [n for n in names if PurePosixPath(n).suffix.lower() == suffix] for suffix in _suffixes(names)}
     check_bytes(sum(sizes[name] for name in names), path)
-    if set(of_kind) <= {".tif", ".tiff"} or set(of_kind) == {".png"}:
-        return [Member(name="data", open=lambda: stacked(names, read, path))]
-    if ".em" in of_kind:
-        return [Member(name="data", open=lambda: _em_stack(of_kind[".em"], read, path))]
-    volumes = [name for suffix in _MRC for name in of_kind.get(suffix, [])]
+    kinds = {_suffix(name) for name in names}
+    if names and (kinds <= {".tif", ".tiff"} or kinds == {".png"}):
+        return [Member(name="data", open=lambda: Opened(array=stacked(names, read, path)))]
+    if ".em" in kinds:
+        planes = [name for name in names if _suffix(name) == ".em"]
+        return [Member(name="data", open=lambda: Opened(array=_em_stack(planes, read, path)))]
+    volumes = [name for name in names if _suffix(name) in MRC_SUFFIXES]
     if not volumes:
-        msg = (
-            f"An archive is read when it holds TIFF or PNG planes, MRC, EM or BinaryCIF files: {str(path)!r} has "
-            f"{sorted(of_kind)}. Unpack it, and give the file that holds the volume."
-        )
-        raise RefusedError(msg)
+        raise _refusal(names, read, path)
     if len(volumes) > _MOST_VOLUMES:
-        return [Member(name="data", open=lambda: stack([_mrc(read(name)) for name in volumes], path))]
+        return [Member(name="data", open=lambda: Opened(array=_mrc_stack(volumes, read, path)))]
+    stems = [PurePosixPath(name).stem for name in volumes]
+    called = stems if len(set(stems)) == len(stems) else volumes
     return [
-        Member(name=PurePosixPath(name).stem, open=lambda name=name: _mrc(read(name)))  # type: ignore[misc]
-        for name in volumes
+        Member(name=call, open=lambda name=name: _mrc(read(name), path))  # type: ignore[misc]
+        for name, call in zip(volumes, called, strict=True)
     ]
 
 
-def _suffixes(names: list[str]) -> set[str]:
-    return {PurePosixPath(name).suffix.lower() for name in names}
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
 
 
-def _mrc(data: bytes) -> Any:
-    with tempfile.TemporaryDirectory(prefix="zbench-") as folder:
-        file = Path(folder) / "volume.mrc"
-        file.write_bytes(data)
-        return np.array(open_mrc(file)[0])
+def _refusal(names: list[str], read: Callable[[str], bytes], path: Path) -> RefusedError:
+    for name in names:
+        kind = later_kind(name, read(name)[:START_BYTES])
+        if kind is not None:
+            return refusal(kind, path)
+    told = f"{len(names)} files of kinds {sorted({_suffix(name) for name in names})}" if names else "no files"
+    return RefusedError(
+        f"An archive is read when it holds TIFF or PNG planes, MRC, EM or BinaryCIF files: {str(path)!r} has {told}. "
+        "Unpack it, and give the file that holds the volume."
+    )
+
+
+def _mrc(data: bytes, path: Path) -> Opened:
+    return read_mrc(io.BytesIO(data), path)
+
+
+def _mrc_stack(names: list[str], read: Callable[[str], bytes], path: Path) -> Any:
+    return stack((_mrc(read(name), path).array for name in names), len(names), path)
 
 
 def _em_stack(names: list[str], read: Callable[[str], bytes], path: Path) -> Any:
-    planes = [parse_em(np.frombuffer(read(name), np.uint8), path) for name in names]
-    return stack([plane[0] if plane.shape[0] == 1 and len(names) > 1 else plane for plane in planes], path)
+    def plane(name: str) -> Any:
+        values = parse_em(np.frombuffer(read(name), np.uint8), path)
+        return values[0] if values.shape[0] == 1 and len(names) > 1 else values
+
+    return plane(names[0]) if len(names) == 1 else stack(map(plane, names), len(names), path)

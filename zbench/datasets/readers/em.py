@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zbench.datasets.readers.member import Member
+from zbench.datasets.readers.member import Member, Opened
 from zbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ __all__ = ["members", "parse_em"]
 _HEADER_BYTES = 512
 # Byte 0 is the machine: 6 is a PC, little-endian; 0, 3 and 5 are big-endian workstations.
 _BIG_ENDIAN = (0, 3, 5)
-_TYPES = {1: "i1", 2: "i2", 4: "i4", 5: "f4", 9: "f8"}
+_TYPES = {1: "i1", 2: "i2", 4: "i4", 5: "f4", 8: "c8", 9: "f8"}
 
 
 def members(path: Path) -> list[Member]:
@@ -33,7 +34,7 @@ def members(path: Path) -> list[Member]:
     list of Member
         One, mapped.
     """
-    return [Member(name="data", open=lambda: parse_em(np.memmap(path, np.uint8, "r"), path))]
+    return [Member(name="data", open=lambda: Opened(array=parse_em(np.memmap(path, np.uint8, "r"), path)))]
 
 
 def parse_em(data: Any, path: Path) -> Any:
@@ -58,14 +59,18 @@ def parse_em(data: Any, path: Path) -> Any:
     """
     header = bytes(data[:_HEADER_BYTES])
     if len(header) < _HEADER_BYTES or header[3] not in _TYPES:
-        msg = f"An EM file has a header of 512 bytes with a known type: {str(path)!r} has not."
+        told = f"type {header[3]}" if len(header) == _HEADER_BYTES else f"{len(header)} bytes in all"
+        msg = (
+            f"An EM file has a header of 512 bytes with a type of {sorted(_TYPES)}: {str(path)!r} has {told}. It is "
+            "damaged, or of another format."
+        )
         raise DataError(msg)
     order = ">" if header[0] in _BIG_ENDIAN else "<"
     extent = tuple(int(edge) for edge in np.frombuffer(header, f"{order}i4", 3, 4))[::-1]
     dtype = np.dtype(f"{order}{_TYPES[header[3]]}")
-    size = int(np.prod(extent, dtype=np.int64)) * dtype.itemsize
+    size = math.prod(extent) * dtype.itemsize
     if min(extent) < 1 or len(data) < _HEADER_BYTES + size:
         told = f"{str(path)!r} says {extent} {dtype}, and is {len(data)} bytes long"
-        msg = f"An EM file holds what its header says: {told}."
+        msg = f"An EM file holds what its header says: {told}. Get it again."
         raise DataError(msg)
     return data[_HEADER_BYTES : _HEADER_BYTES + size].view(dtype).reshape(extent)

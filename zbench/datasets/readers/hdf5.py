@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zbench.datasets.readers.member import Member, check_bytes
+from zbench.datasets.readers.member import Member, Opened, check_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +42,15 @@ def members(path: Path) -> list[Member]:
 
     file.visititems(visit)
     deep = {name: node for name, node in found.items() if node.ndim >= 3}
-    return [Member(name=name, open=lambda node=node: node) for name, node in (deep or found).items()]  # type: ignore[misc]
+    return [Member(name=name, open=partial(_opened, node)) for name, node in (deep or found).items()]
+
+
+def _opened(node: Any) -> Opened:
+    # ilastik and PlantSeg write it, slowest axis first.
+    told = node.attrs.get("element_size_um")
+    spacing = None if told is None else tuple(float(edge) for edge in told)
+    known = spacing is not None and len(spacing) == node.ndim and all(0 < edge < math.inf for edge in spacing)
+    return Opened(array=node, spacing=spacing if known else None, spacing_unit="micrometer" if known else None)
 
 
 def unpacked(path: Path) -> io.BytesIO:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +18,48 @@ if TYPE_CHECKING:
 
     from zbench.model.volume import ArrayLike
 
-__all__ = ["Member", "check_bytes", "choose", "natural", "stack"]
+__all__ = [
+    "MRC_SUFFIXES",
+    "Member",
+    "Opened",
+    "check_array",
+    "check_bytes",
+    "choose",
+    "is_companion",
+    "natural",
+    "stack",
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """One array of a file, and what the file says about it.
+
+    Attributes
+    ----------
+    array
+        The voxels.
+    axes
+        One letter an axis, slowest first, if the file says so.
+    spacing
+        Size of a voxel on each axis, if the file says so.
+    spacing_unit
+        Its unit.
+    """
+
+    array: ArrayLike
+    axes: str | None = None
+    spacing: tuple[float, ...] | None = None
+    spacing_unit: str | None = None
+
+
+# Micrographs and tilt series of IMOD have names of their own.
+MRC_SUFFIXES = (".mrcs", ".mrc", ".map", ".rec", ".ali", ".st")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
-    """One array of a file.
+    """One array of a file, before it is opened.
 
     Attributes
     ----------
@@ -30,16 +67,10 @@ class Member:
         Name within the file.
     open
         Opens it: lazily where the format allows, else into memory.
-    spacing
-        Size of a voxel on each axis, if the file says so.
-    spacing_unit
-        Its unit.
     """
 
     name: str
-    open: Callable[[], ArrayLike]
-    spacing: tuple[float, ...] | None = None
-    spacing_unit: str | None = None
+    open: Callable[[], Opened]
 
 
 def choose(members: Iterable[Member], name: str | None, path: Path) -> Member:
@@ -99,28 +130,44 @@ def check_array(array: ArrayLike, path: Path) -> None:
         raise RefusedError(msg)
 
 
-def check_bytes(size_bytes: int, path: Path) -> None:
-    """Refuse to unpack more than the memory holds: a small file can claim to be anything.
+def check_bytes(size_bytes: int, path: Path | str) -> None:
+    """Refuse to read more than the memory holds: a small file can claim to be anything.
 
     Parameters
     ----------
     size_bytes
-        What unpacking would take.
+        What reading would take.
     path
         The file, for messages.
 
     Raises
     ------
     DataError
-        If it is more than the memory of the machine.
+        If it is more than half the memory of the machine: on the way there may be a second copy.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if size_bytes > memory:
+    if size_bytes > memory // 2:
         msg = (
-            f"A packed file must fit the memory when unpacked: {str(path)!r} unpacks to {size_bytes} bytes, the "
+            f"What is read at once must fit half the memory: {str(path)!r} takes {size_bytes} bytes or more, the "
             f"machine has {memory}. Unpack it first, or crop it."
         )
         raise DataError(msg)
+
+
+def is_companion(name: str) -> bool:
+    """Tell the ``._`` file that macOS puts beside every file from the file itself.
+
+    Parameters
+    ----------
+    name
+        Name of a file, perhaps with folders.
+
+    Returns
+    -------
+    bool
+        Whether it is a companion.
+    """
+    return PurePosixPath(name).name.startswith("._")
 
 
 def natural(name: str) -> list[tuple[int, str]]:
@@ -139,13 +186,15 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def stack(planes: list[Any], path: Path) -> Any:
+def stack(planes: Iterable[Any], count: int, path: Path) -> Any:
     """Put equal planes on top of each other.
 
     Parameters
     ----------
     planes
-        Arrays of one shape and type.
+        Arrays of one shape and type; each is let go before the next is asked for.
+    count
+        How many there are.
     path
         Their file, for messages.
 
@@ -157,10 +206,18 @@ def stack(planes: list[Any], path: Path) -> Any:
     Raises
     ------
     DataError
-        If they differ.
+        If they differ, or do not fit the memory.
     """
-    kinds = {(plane.shape, plane.dtype.str) for plane in planes}
-    if len(kinds) != 1:
-        msg = f"The planes of a stack have one shape and type: {str(path)!r} has {sorted(kinds)[:4]}. Sort them apart."
-        raise DataError(msg)
-    return np.stack(planes)
+    stacked = np.empty(0)
+    for index, plane in enumerate(planes):
+        if index == 0:
+            check_bytes(plane.nbytes * count, path)
+            stacked = np.empty((count, *plane.shape), plane.dtype)
+        if plane.shape != stacked.shape[1:] or plane.dtype != stacked.dtype:
+            msg = (
+                f"The planes of a stack have one shape and type: {str(path)!r} begins with {stacked.shape[1:]} "
+                f"{stacked.dtype}, plane {index} is {plane.shape} {plane.dtype}. Sort them apart."
+            )
+            raise DataError(msg)
+        stacked[index] = plane
+    return stacked

@@ -1,4 +1,4 @@
-"""numpy's own files."""
+"""NumPy's own files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zbench.datasets.readers.member import Member
+from zbench.datasets.readers.member import Member, Opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,4 +27,5 @@ def members(path: Path) -> list[Member]:
     list of Member
         One, mapped.
     """
-    return [Member(name="data", open=lambda: np.load(path, mmap_mode="r", allow_pickle=False))]
+    # numpy.load would also open a zip or a pickle that is named so.
+    return [Member(name="data", open=lambda: Opened(array=np.lib.format.open_memmap(path, mode="r")))]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zbench.datasets.readers.member import Member, check_bytes, natural, stack
-from zbench.errors import DataError
+from zbench.datasets.readers.later import START_BYTES, later_kind, refusal
+from zbench.datasets.readers.member import Member, Opened, is_companion, natural, stack
+from zbench.datasets.readers.tiff import read_tiff
+from zbench.errors import DataError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["members", "stacked"]
 
 _KINDS = {".tif": "tiff", ".tiff": "tiff", ".png": "png"}
+_GREY = ("1", "L", "I", "I;16")
 
 
 def members(path: Path) -> list[Member]:
@@ -31,10 +35,31 @@ def members(path: Path) -> list[Member]:
     -------
     list of Member
         One, read into memory.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no plane.
+    RefusedError
+        If it holds files of a format without a reader.
     """
-    files = [path] if path.is_file() else [file for file in path.iterdir() if file.suffix.lower() in _KINDS]
-    names = {file.name: file for file in files}
-    return [Member(name="data", open=lambda: stacked(list(names), lambda name: names[name].read_bytes(), path))]
+    if path.is_file():
+        return [Member(name="data", open=lambda: Opened(array=stacked([path.name], lambda _: path.read_bytes(), path)))]
+    files = {file.name: file for file in path.iterdir() if file.is_file() and not is_companion(file.name)}
+    names = [name for name in files if _kind(name) != "other"]
+    if not names:
+        for name in sorted(files, key=natural):
+            with files[name].open("rb") as file:
+                kind = later_kind(name, file.read(START_BYTES))
+            if kind is not None:
+                raise refusal(kind, path)
+        msg = (
+            f"A folder is read when it holds TIFF or PNG planes, or is a Zarr array or group: {str(path)!r} holds "
+            f"{len(files)} files, none of these. Give the file that holds the volume."
+        )
+        raise DataError(msg)
+    read = {name: file.read_bytes for name, file in files.items()}
+    return [Member(name="data", open=lambda: Opened(array=stacked(names, lambda name: read[name](), path)))]
 
 
 def stacked(names: list[str], read: Callable[[str], bytes], path: Path) -> Any:
@@ -43,7 +68,7 @@ def stacked(names: list[str], read: Callable[[str], bytes], path: Path) -> Any:
     Parameters
     ----------
     names
-        Their names, in any order.
+        Their names, in any order, at least one.
     read
         From a name to the bytes of the picture.
     path
@@ -57,30 +82,38 @@ def stacked(names: list[str], read: Callable[[str], bytes], path: Path) -> Any:
     Raises
     ------
     DataError
-        If there is none, they are of several kinds, or differ in shape or type.
+        If they are of several kinds, or differ in shape or type.
     """
-    kinds = {_KINDS.get(name[name.rfind(".") :].lower(), "other") for name in names}
-    if len(kinds) != 1 or kinds == {"other"}:
+    kinds = {_kind(name) for name in names}
+    if len(kinds) != 1:
         msg = (
-            f"A stack is TIFF or PNG planes of one kind: {str(path)!r} has {len(names)} files of kinds {sorted(kinds)}."
+            f"The planes of a stack are of one kind, TIFF or PNG: {str(path)!r} has {len(names)} files of kinds "
+            f"{sorted(kinds)}. Sort them apart."
         )
         raise DataError(msg)
-    decode = _decode_png if kinds == {"png"} else _decode_tiff
-    ordered = sorted(names, key=natural)
-    first = decode(read(ordered[0]))
-    check_bytes(first.nbytes * len(ordered), path)
-    planes = stack([first, *(decode(read(name)) for name in ordered[1:])], path)
-    return planes[0] if len(ordered) == 1 else planes
+    decode = _decode_png if kinds == {"png"} else read_tiff
+    planes = (decode(read(name), path) for name in sorted(names, key=natural))
+    return next(planes) if len(names) == 1 else stack(planes, len(names), path)
 
 
-def _decode_tiff(data: bytes) -> Any:
-    import tifffile  # noqa: PLC0415 - only for this format
-
-    return tifffile.imread(io.BytesIO(data))
+def _kind(name: str) -> str:
+    return _KINDS.get(PurePosixPath(name).suffix.lower(), "other")
 
 
-def _decode_png(data: bytes) -> Any:
+def _decode_png(data: bytes, path: Path) -> Any:
     from PIL import Image  # noqa: PLC0415 - only for this format
 
-    with Image.open(io.BytesIO(data)) as picture:
-        return np.array(picture)
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            if picture.mode not in _GREY:
+                msg = (
+                    f"Voxels are single numbers: a PNG of {str(path)!r} is {picture.mode}, with colours. Convert it to "
+                    "grey values."
+                )
+                raise RefusedError(msg)
+            values = np.array(picture)
+    except Image.DecompressionBombError as error:
+        msg = f"A PNG plane has as many pixels as Pillow takes: {str(path)!r} has more ({error}). Convert it to TIFF."
+        raise RefusedError(msg) from error
+    # Older releases of Pillow widen the 16 bits of a PNG to 32.
+    return values.astype(np.uint16) if values.dtype.itemsize == 4 else values

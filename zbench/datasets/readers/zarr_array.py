@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zbench.datasets.readers.member import Member
+from zbench.datasets.readers.member import Member, Opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,13 +33,34 @@ def members(path: Path) -> list[Member]:
 
     root = zarr.open(str(path), mode="r")
     if hasattr(root, "chunks"):
-        return [Member(name="data", open=lambda: root)]
-    return [Member(name=name, open=lambda node=node: node) for name, node in _arrays(root, "")]  # type: ignore[misc]
+        return [Member(name="data", open=lambda: Opened(array=root))]
+    return list(_arrays(root, ""))
 
 
-def _arrays(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+def _arrays(group: Any, prefix: str) -> Iterator[Member]:
+    levels = _levels(group)
     for name, node in group.arrays():
         if len(node.shape) >= 2:
-            yield f"{prefix}{name}", node
+            axes, spacing, unit = levels.get(name, (None, None, None))
+            opened = partial(Opened, array=node, axes=axes, spacing=spacing, spacing_unit=unit)
+            yield Member(name=f"{prefix}{name}", open=opened)
     for name, node in group.groups():
         yield from _arrays(node, f"{prefix}{name}/")
+
+
+def _levels(group: Any) -> dict[str, tuple[str | None, tuple[float, ...] | None, str | None]]:
+    """Take axes and spacing of each level from OME-NGFF; whatever stands there, the voxels can be read."""
+    found: dict[str, tuple[str | None, tuple[float, ...] | None, str | None]] = {}
+    with contextlib.suppress(AttributeError, LookupError, TypeError, ValueError):
+        told = dict(group.attrs)
+        # Format 0.5 nests under "ome", 0.4 does not.
+        for multiscale in told.get("ome", told)["multiscales"]:
+            letters = "".join(axis["name"] for axis in multiscale["axes"])
+            units = {axis.get("unit") for axis in multiscale["axes"]}
+            for level in multiscale["datasets"]:
+                (scale,) = (step["scale"] for step in level["coordinateTransformations"] if step["type"] == "scale")
+                spacing = tuple(float(edge) for edge in scale)
+                known = len(units) == 1 and None not in units and all(0 < edge < math.inf for edge in spacing)
+                axes = letters if len(letters) == len(multiscale["axes"]) else None
+                found[level["path"]] = (axes, spacing, units.copy().pop()) if known else (axes, None, None)
+    return found

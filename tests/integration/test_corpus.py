@@ -1,0 +1,132 @@
+"""Real volumes: every file of the corpus has a card, and reads as the corpus's own, independent loader reads it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from zbench.datasets import card, card_names, load, read_file, read_voxels, registry_root
+from zbench.datasets.fetch import checksum
+from zbench.errors import RefusedError
+from zbench.model import voxel_digest
+
+CARDS = [found for found in map(card, card_names()) if found.path]
+# They come with readers of their own libraries; until then they must be refused by name.
+UNREAD = {
+    "alma-ngc3256": "FITS",
+    "l1448-13co": "FITS",
+    "ct-head-ge": "DICOM",
+    "ct-head-phantom": "DICOM",
+    "mri-t1w-studyforrest": "DICOM",
+    "era5-members-t": "GRIB",
+    "era5-members-z": "GRIB",
+    "eraint-uvz-u": "NetCDF",
+    "eraint-uvz-v": "NetCDF",
+    "eraint-uvz-z": "NetCDF",
+    "sfftk-organelles": "AmiraMesh",
+}
+READ = [
+    pytest.param(found, id=found.name, marks=[pytest.mark.slow] if found.logical_bytes > 2**27 else [])
+    for found in CARDS
+    if found.name not in UNREAD
+]
+MILLIMETRES = {"angstrom": 1e-7, "nanometer": 1e-6, "micrometer": 1e-3, "millimeter": 1.0}
+
+
+@pytest.fixture(autouse=True)
+def mirror(corpus, monkeypatch):
+    monkeypatch.setenv("ZBENCH_DATA_MIRROR", str(corpus))
+
+
+@pytest.fixture(scope="module")
+def catalogue(corpus):
+    return {entry["dst"]: entry for entry in json.loads((corpus / "catalog.json").read_text())}
+
+
+@pytest.fixture(scope="module")
+def expected(corpus):
+    """Read a file by the loader that the corpus brings along, and keep the last one: two cards share some files."""
+    spec = importlib.util.spec_from_file_location("corpus_loader", corpus / "corpus_loader.py")
+    loader = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loader)
+    return lru_cache(maxsize=1)(lambda path: loader.load(str(corpus / path)))
+
+
+def array_of(arrays, found):
+    """The array of a card among those of its file, by member or as the only one."""
+    return arrays[found.member] if found.member in arrays else next(iter(arrays.values()))
+
+
+def test_every_file_of_the_corpus_has_a_card_with_its_checksum(catalogue):
+    assert {found.path: found.sha256 for found in CARDS} == {path: told["sha256"] for path, told in catalogue.items()}
+
+
+def test_every_array_of_the_corpus_has_a_card(catalogue):
+    arrays = sorted((path, array["dtype"]) for path, told in catalogue.items() for array in told["arrays"])
+    assert sorted((found.path, found.dtype) for found in CARDS) == arrays
+
+
+@pytest.mark.parametrize("found", CARDS, ids=lambda found: found.name)
+def test_a_card_says_what_the_catalogue_says(catalogue, found):
+    told = catalogue[found.path]
+    assert found.bytes == told["size"]
+    assert found.citation == told["cite"]
+    arrays = {array["name"]: array for array in told["arrays"]}
+    shape = array_of(arrays, found)["shape"]
+    # A single image is no stack of one.
+    assert list(found.shape) == (shape[1:] if shape[0] == 1 else shape)
+
+
+@pytest.mark.parametrize("found", CARDS, ids=lambda found: found.name)
+def test_a_source_is_where_the_catalogue_took_the_file_from(catalogue, found):
+    told = catalogue[found.path]
+    assert told["path"] in found.source
+    if told["kind"] != "pypi":
+        owner, _, repository = told["n"].partition("+")
+        assert f"/{owner}/{repository}/" in found.source
+        assert told["commit"] in found.source
+
+
+@pytest.mark.parametrize("found", CARDS, ids=lambda found: found.name)
+def test_a_file_is_what_its_card_says(corpus, found):
+    assert (corpus / found.path).stat().st_size == found.bytes
+    assert checksum(corpus / found.path) == found.sha256
+
+
+def test_registry_txt_has_every_file_of_the_corpus(catalogue):
+    lines = [line.split() for line in (registry_root() / "registry.txt").read_text().splitlines() if line[:1] != "#"]
+    assert lines == sorted([path, told["sha256"]] for path, told in catalogue.items())
+
+
+@pytest.mark.parametrize("found", READ)
+def test_a_volume_reads_as_the_independent_loader_reads_it(corpus, expected, found):
+    values = array_of(expected(found.path), found)
+    seen = read_file(corpus / found.path, member=found.member)
+    assert voxel_digest(read_voxels(seen)) == voxel_digest(values) == found.voxel_digest
+    assert (found.shape, found.dtype) == (values.shape, values.dtype.name)
+    if seen.spacing is not None:
+        told = np.array(found.spacing) * MILLIMETRES[found.spacing_unit]
+        np.testing.assert_allclose(told, np.array(seen.spacing) * MILLIMETRES[seen.spacing_unit], rtol=1e-3)
+        assert found.axes == seen.axes
+
+
+@pytest.mark.parametrize(("name", "kind"), UNREAD.items())
+def test_a_format_without_a_reader_is_refused_by_name(name, kind):
+    with pytest.raises(RefusedError, match=f"Format {kind} cannot be read yet"):
+        load(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("emd-1832", id="MRC"),
+        pytest.param("pytom-p1-goldbead", id="EM"),
+        pytest.param("cylindra-microtubule", id="TIFF"),
+    ],
+)
+def test_a_volume_that_is_not_packed_is_mapped(name):
+    assert isinstance(load(name).array, np.memmap)
