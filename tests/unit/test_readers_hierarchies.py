@@ -184,7 +184,9 @@ def test_several_arrays_of_a_zarr_group_want_one_chosen(tmp_path, values, zarr_f
     group.create_array("line", data=values[0, 0])
     with pytest.raises(DataError, match=r"several arrays.*a\.zarr' has 0, 1, labels/cells; none was chosen"):
         read_file(tmp_path / "a.zarr")
-    np.testing.assert_array_equal(read_file(tmp_path / "a.zarr", member="labels/cells").array[...], values)
+    array = read_file(tmp_path / "a.zarr", member="labels/cells").array
+    assert isinstance(array, zarr.Array)
+    np.testing.assert_array_equal(array[...], values)
 
 
 def multiscales(unit="angstrom", *, names="zyx", scale=(10.0, 5.0, 5.0)):
@@ -236,6 +238,14 @@ def test_only_the_chunks_of_a_box_are_read_from_zarr(tmp_path, values):
     volume = read_file(path)
     np.testing.assert_array_equal(read_voxels(volume, Box((0, 0, 0), (4, 8, 9))), values[:4])
     with pytest.raises(DataError, match=r"must be whole.*a\.zarr"):
+        read_voxels(volume)
+
+
+def test_a_volume_larger_than_the_memory_is_read_by_boxes_only(tmp_path):
+    zarr.create_array(str(tmp_path / "a.zarr"), shape=(10**5,) * 3, chunks=(64,) * 3, dtype="f4", fill_value=7)
+    volume = read_file(tmp_path / "a.zarr")
+    np.testing.assert_array_equal(read_voxels(volume, Box((9, 9, 9), (11, 12, 13))), np.full((2, 3, 4), 7, "f4"))
+    with pytest.raises(DataError, match=r"half the memory: '.*a\.zarr' takes 4000000000000000 bytes"):
         read_voxels(volume)
 
 

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["AmplificationPlan", "amplification"]
 
 _CHAIN = "blosc-lz4-5-shuffle"
-# Patches of some hundred chunks each are slow to count, and their average is known well from a few.
-_MANY_CHUNKS = 15_000
-_SEEDS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,9 +121,9 @@ def _columns(pythons: dict[str, Path], engines: tuple[str, ...]) -> Iterator[tup
 def _count_cell(
     worker: WorkerProcess, log: RunLog, environment: str, spec: tuple[str, str, str, str], folder: Path
 ) -> None:
-    known = {(entry["cell"], entry["pattern"], entry["seed"]) for entry in log.of("touched")}
+    known = {(entry["cell"], entry["pattern"]) for entry in log.of("touched")}
     key = f"{environment}|{'|'.join(spec)}"
-    missing = [task for task in _tasks(spec) if (key, *task) not in known]
+    missing = [pattern for pattern in AMPLIFICATION_PATTERNS if (key, pattern) not in known]
     if not missing:
         return
     stored = worker.ask(do="store", spec=spec, volume_size=None)
@@ -134,20 +131,12 @@ def _count_cell(
         msg = f"Requests are counted of stored cells: {key} is not one. {stored['error']}: {stored['message']}"
         raise ResultsError(msg)
     versions = worker.ask(do="versions", engine=spec[1])["versions"]
-    for pattern, seed in missing:
-        answer = worker.ask(do="touched", spec=spec, cell=stored["cell"], operation=pattern, seed=seed)
-        log.add("touched", cell=key, pattern=pattern, seed=seed, versions=versions, operations=answer["operations"])
+    for pattern in missing:
+        answer = worker.ask(do="touched", spec=spec, cell=stored["cell"], operation=pattern)
+        log.add("touched", cell=key, pattern=pattern, versions=versions, operations=answer["operations"])
     # The volumes are large, and none is looked at twice.
     for path in folder.iterdir():
         shutil.rmtree(path)
-
-
-def _tasks(spec: tuple[str, str, str, str]) -> Iterator[tuple[str, int]]:
-    found = card(spec[0])
-    many = prod(found.shape) > _MANY_CHUNKS * prod(ArrayLayout.parse(spec[2]).chunks)
-    for pattern in AMPLIFICATION_PATTERNS:
-        seeds = _SEEDS if pattern.startswith("train_patch") and not many else 1
-        yield from ((pattern, seed) for seed in range(seeds))
 
 
 def _write(output: Path, log: RunLog, plan: AmplificationPlan) -> tuple[Path, ...]:
@@ -173,6 +162,5 @@ def _reading(entry: dict[str, Any]) -> Reading:
         engine=f"{engine} {versions[package]}, format {layout[1]}",
         chunks=ArrayLayout.parse(layout).chunks,
         pattern=entry["pattern"],
-        seed=entry["seed"],
         operations=tuple(tuple(operation) for operation in entry["operations"]),
     )

@@ -47,8 +47,6 @@ class Reading:
         Extent of a chunk in voxels.
     pattern
         Name of the access pattern.
-    seed
-        Of the places of its boxes.
     operations
         For each operation: requests, objects, bytes decoded, bytes needed.
     """
@@ -56,7 +54,6 @@ class Reading:
     engine: str
     chunks: Shape
     pattern: str
-    seed: int
     operations: tuple[tuple[int, int, int, int], ...]
 
 
@@ -180,7 +177,7 @@ def _touched(value: float) -> str:
 def _expected(reading: Reading, shape: Shape) -> list[tuple[int, int]]:
     """Work out requests and objects of each operation, for the very places that were read."""
     layout = ArrayLayout(chunks=reading.chunks)
-    pattern = one_by_one(reading.pattern, shape, seed=reading.seed)
+    pattern = one_by_one(reading.pattern, shape)
     expected = []
     for operation in pattern.operations:
         together = plan(AccessPattern(name="", operations=(operation,)), layout, itemsize=1)
@@ -242,14 +239,12 @@ def _differences(readings: Sequence[Reading], shape: Shape) -> str:
 
 def _sampled_table(readings: Sequence[Reading], shape: Shape) -> str:
     # Where engines agree with the formula the places decide alone, so one engine speaks for all.
-    places: dict[tuple[Shape, str], dict[int, list[int]]] = {}
+    places: dict[tuple[Shape, str], list[int]] = {}
     for reading in readings:
         if reading.pattern.startswith("train_patch"):
-            seeds = places.setdefault((reading.chunks, reading.pattern), {})
-            seeds.setdefault(reading.seed, [objects for _, objects, _, _ in reading.operations])
+            places.setdefault((reading.chunks, reading.pattern), [touched for _, touched, _, _ in reading.operations])
     rows = []
-    for (chunks, pattern), seeds in places.items():
-        counted = [objects for of_seed in seeds.values() for objects in of_seed]
+    for (chunks, pattern), counted in places.items():
         mean = statistics.fmean(counted)
         error = statistics.stdev(counted) / math.sqrt(len(counted))
         wanted, _ = formula(pattern, shape, chunks)

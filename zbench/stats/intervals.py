@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from zbench.errors import InsufficientSamplesError
 
@@ -70,6 +69,8 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Inter
     if array.size < _FEWEST or not (np.isfinite(array).all() and (array > 0).all()):
         msg = f"An interval needs at least {_FEWEST} positive values: got {list(values)!r}. Measure more rounds."
         raise InsufficientSamplesError(msg)
+    from scipy import stats  # noqa: PLC0415 - takes a second to import, and most commands need no statistics
+
     logs = np.log(array)
     if not np.ptp(logs):
         return Interval(float(array[0]), float(array[0]), float(array[0]), array.size)

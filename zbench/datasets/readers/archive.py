@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import zipfile
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,11 @@ from zbench.datasets.readers.planes import stacked
 from zbench.errors import DataError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import TypeAlias
+
+    _Read: TypeAlias = Callable[[list[str]], Iterator[bytes]]
 
 __all__ = ["members"]
 
@@ -51,19 +55,14 @@ def members(path: Path) -> list[Member]:
     if path.name.lower().endswith(".zip"):
         with zipfile.ZipFile(path) as archive:
             sizes = {info.filename: info.file_size for info in archive.infolist() if not info.is_dir()}
-        return _members(sizes, lambda name: _from_zip(path, name), path)
+        return _members(sizes, partial(_from_zip, path), path)
     with _open_tar(path) as tar:
-        sizes = {info.name: info.size for info in tar if info.isfile()}
+        infos = {info.name: info for info in tar if info.isfile()}
         # tarfile takes a cut between two members for the end; gzip has an end of its own.
         if path.suffix.lower() == ".tar" and not _ends(path, tar.offset):
             msg = f"A tar file must be whole, with blocks of zeros at its end: {str(path)!r} has none. Get it again."
             raise DataError(msg)
-    return _members(sizes, lambda name: _from_tar(path, name), path)
-
-
-def _from_zip(path: Path, name: str) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(name)
+    return _members({name: info.size for name, info in infos.items()}, partial(_from_tar, path, infos), path)
 
 
 def _open_tar(path: Path) -> tarfile.TarFile:
@@ -76,17 +75,25 @@ def _ends(path: Path, offset: int) -> bool:
         return file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE)
 
 
-def _from_tar(path: Path, name: str) -> bytes:
+# Many members are read through one handle: a packed tar is unpacked from its beginning whenever it is opened.
+def _from_zip(path: Path, names: list[str]) -> Iterator[bytes]:
+    with zipfile.ZipFile(path) as archive:
+        for name in names:
+            yield archive.read(name)
+
+
+def _from_tar(path: Path, infos: dict[str, tarfile.TarInfo], names: list[str]) -> Iterator[bytes]:
     with _open_tar(path) as tar:
-        found = tar.extractfile(name)
-        return b"" if found is None else found.read()
+        for name in names:
+            found = tar.extractfile(infos[name])
+            yield b"" if found is None else found.read()
 
 
-def _members(sizes: dict[str, int], read: Callable[[str], bytes], path: Path) -> list[Member]:
+def _members(sizes: dict[str, int], read: _Read, path: Path) -> list[Member]:
     names = sorted((name for name in sizes if not is_companion(name)), key=natural)
     if "volume.bcif" in names:
         check_bytes(sizes["volume.bcif"], path)
-        return [Member(name="volume", open=lambda: parse_bcif(read("volume.bcif"), path))]
+        return [Member(name="volume", open=lambda: parse_bcif(next(read(["volume.bcif"])), path))]
     check_bytes(sum(sizes[name] for name in names), path)
     kinds = {_suffix(name) for name in names}
     if names and (kinds <= {".tif", ".tiff"} or kinds == {".png"}):
@@ -102,7 +109,7 @@ def _members(sizes: dict[str, int], read: Callable[[str], bytes], path: Path) ->
     stems = [PurePosixPath(name).stem for name in volumes]
     called = stems if len(set(stems)) == len(stems) else volumes
     return [
-        Member(name=call, open=lambda name=name: _mrc(read(name), path))  # type: ignore[misc]
+        Member(name=call, open=lambda name=name: _mrc(next(read([name])), path))  # type: ignore[misc]
         for name, call in zip(volumes, called, strict=True)
     ]
 
@@ -111,9 +118,9 @@ def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _refusal(names: list[str], read: Callable[[str], bytes], path: Path) -> RefusedError:
-    for name in names:
-        kind = later_kind(name, read(name)[:START_BYTES])
+def _refusal(names: list[str], read: _Read, path: Path) -> RefusedError:
+    for name, data in zip(names, read(names), strict=True):
+        kind = later_kind(name, data[:START_BYTES])
         if kind is not None:
             return refusal(kind, path)
     told = f"{len(names)} files of kinds {sorted({_suffix(name) for name in names})}" if names else "no files"
@@ -127,13 +134,12 @@ def _mrc(data: bytes, path: Path) -> Opened:
     return read_mrc(io.BytesIO(data), path)
 
 
-def _mrc_stack(names: list[str], read: Callable[[str], bytes], path: Path) -> Any:
-    return stack((_mrc(read(name), path).array for name in names), len(names), path)
+def _mrc_stack(names: list[str], read: _Read, path: Path) -> Any:
+    return stack((_mrc(data, path).array for data in read(names)), len(names), path)
 
 
-def _em_stack(names: list[str], read: Callable[[str], bytes], path: Path) -> Any:
-    def plane(name: str) -> Any:
-        values = parse_em(np.frombuffer(read(name), np.uint8), path)
-        return values[0] if values.shape[0] == 1 and len(names) > 1 else values
-
-    return plane(names[0]) if len(names) == 1 else stack(map(plane, names), len(names), path)
+def _em_stack(names: list[str], read: _Read, path: Path) -> Any:
+    volumes = (parse_em(np.frombuffer(data, np.uint8), path) for data in read(names))
+    if len(names) == 1:
+        return next(volumes)
+    return stack((values[0] if values.shape[0] == 1 else values for values in volumes), len(names), path)

@@ -14,7 +14,7 @@ from zbench.datasets.readers.tiff import read_tiff
 from zbench.errors import DataError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 __all__ = ["members", "stacked"]
@@ -44,7 +44,7 @@ def members(path: Path) -> list[Member]:
         If it holds files of a format without a reader.
     """
     if path.is_file():
-        return [Member(name="data", open=lambda: Opened(array=stacked([path.name], lambda _: path.read_bytes(), path)))]
+        return [Member(name="data", open=lambda: Opened(array=_decode_png(path.read_bytes(), path)))]
     files = {file.name: file for file in path.iterdir() if file.is_file() and not is_companion(file.name)}
     names = [name for name in files if _kind(name) != "other"]
     if not names:
@@ -58,11 +58,14 @@ def members(path: Path) -> list[Member]:
             f"{len(files)} files, none of these. Give the file that holds the volume."
         )
         raise DataError(msg)
-    read = {name: file.read_bytes for name, file in files.items()}
-    return [Member(name="data", open=lambda: Opened(array=stacked(names, lambda name: read[name](), path)))]
+
+    def read(wanted: list[str]) -> Iterator[bytes]:
+        return (files[name].read_bytes() for name in wanted)
+
+    return [Member(name="data", open=lambda: Opened(array=stacked(names, read, path)))]
 
 
-def stacked(names: list[str], read: Callable[[str], bytes], path: Path) -> Any:
+def stacked(names: list[str], read: Callable[[list[str]], Iterator[bytes]], path: Path) -> Any:
     """Read planes and put them on top of each other.
 
     Parameters
@@ -70,7 +73,7 @@ def stacked(names: list[str], read: Callable[[str], bytes], path: Path) -> Any:
     names
         Their names, in any order, at least one.
     read
-        From a name to the bytes of the picture.
+        From names to the bytes of the pictures, one after the other.
     path
         Where they are, for messages.
 
@@ -92,7 +95,7 @@ def stacked(names: list[str], read: Callable[[str], bytes], path: Path) -> Any:
         )
         raise DataError(msg)
     decode = _decode_png if kinds == {"png"} else read_tiff
-    planes = (decode(read(name), path) for name in sorted(names, key=natural))
+    planes = (decode(data, path) for data in read(sorted(names, key=natural)))
     return next(planes) if len(names) == 1 else stack(planes, len(names), path)
 
 
