@@ -146,6 +146,10 @@ constraints: $(MADE) ## Resolve requirements/ anew to the newest releases
 			--output-file "requirements/constraints-py$${version/./}.txt" pyproject.toml
 	done
 
+.PHONY: readme
+readme: $(INSTALLED_LINT) ## Put the output of the commands that README.md shows into it, after make bench
+	@$(BIN)/cog -r -I docs README.md
+
 .PHONY: clean
 clean: ## Remove caches and what was built
 	@rm -rf build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
