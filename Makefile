@@ -33,6 +33,7 @@ WANTED := $(shell cat pyproject.toml zbench/__init__.py requirements/constraints
 INSTALLED := .venv/.installed-$(WANTED)
 INSTALLED_TEST := .venv/.installed-test-$(WANTED)
 INSTALLED_LINT := .venv/.installed-lint-$(WANTED)
+INSTALLED_DOCS := .venv/.installed-docs-$(WANTED)
 PACKAGE_FILES = $$(find zbench -name '*.py')
 ISSUE_FORMS = $$(find .github/ISSUE_TEMPLATE -name '*.yml' ! -name config.yml)
 
@@ -147,8 +148,13 @@ constraints: $(MADE) ## Resolve requirements/ anew to the newest releases
 	done
 
 .PHONY: readme
-readme: $(INSTALLED_LINT) ## Put the output of the commands that README.md shows into it, after make bench
-	@$(BIN)/cog -r -I docs README.md
+readme: $(INSTALLED_LINT) ## Put into README.md and docs/reference what zbench prints, after make bench
+	@$(BIN)/cog -r -I docs README.md docs/reference/grid.md docs/reference/results.md
+
+.PHONY: docs
+docs: $(INSTALLED_DOCS) ## Build the documentation site into .zbench/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	echo "file://$(CURDIR)/.zbench/site/index.html"
 
 .PHONY: clean
 clean: ## Remove caches and what was built
@@ -212,3 +218,6 @@ $(INSTALLED_TEST): $(MADE)
 
 $(INSTALLED_LINT): $(MADE)
 	$(call install,zbench and its checkers,--group lint)
+
+$(INSTALLED_DOCS): $(MADE)
+	$(call install,zbench and what builds its documentation,--group docs)

@@ -33,3 +33,31 @@ def command(line: str, *, keep: int | None = None) -> None:
 def bench() -> None:
     """Show the end of what `make bench` printed last."""
     command("zbench summary", keep=40)
+
+
+def grid() -> None:
+    """List what a grid can be built of, from the code that reads it."""
+    from zbench.codecs import CODEC_NAMES, codec_kind
+    from zbench.layouts import LAYOUT_FORMS
+    from zbench.patterns import PATTERN_FORMS
+
+    cog.outl("## Codecs\n\n| written | role | meaning |\n|---|---|---|")
+    for kind in map(codec_kind, CODEC_NAMES):
+        cog.outl(f"| `{kind.form.replace('|', ', ')}` | {kind.role} | {kind.summary} |")
+    cog.outl("\n## Layouts\n\n| written | meaning |\n|---|---|")
+    for form in LAYOUT_FORMS:
+        written, _, meaning = form.partition(": ")
+        cog.outl(f"| `{written}` | {meaning} |")
+    cog.outl("\n## Access patterns\n")
+    for form in PATTERN_FORMS:
+        cog.outl(f"- `{form}`")
+
+
+def columns() -> None:
+    """List the columns of the results table, from the docstring that the code is read with."""
+    from numpydoc.docscrape import ClassDoc
+    from zbench.results.table import Row
+
+    cog.outl("| column | means |\n|---|---|")
+    for name, _, lines in ClassDoc(Row)["Attributes"]:
+        cog.outl(f"| `{name.replace(', ', '`, `')}` | {' '.join(lines)} |")
