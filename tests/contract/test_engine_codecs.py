@@ -28,9 +28,7 @@ BLOSC = [
 FLOATS = [
     "none",
     *BLOSC,
-    "zstd-0",
     "zstd-3",
-    "gzip-0",
     "gzip-9",
     "lz4-1",
     "crc32c",

@@ -38,14 +38,11 @@ def able(engines, config, dtype, store):
 
 
 def each_reads_what_each_wrote(engines, place, config, values):
-    box = Box((1, 2, 3), (9, 6, 5))
     for writer in engines:
         store = place(writer.name)
         write_verified(writer, store, config, values)
         for reader in engines:
-            array = reader.open(store)
-            assert voxel_digest(array.read()) == voxel_digest(values), f"{reader.name} of {writer.name}"
-            np.testing.assert_array_equal(array.read_box(box), values[box.slices], err_msg=reader.name)
+            assert voxel_digest(reader.open(store).read()) == voxel_digest(values), f"{reader.name} of {writer.name}"
 
 
 @pytest.mark.parametrize(("chain", "dtype"), CHAINS)

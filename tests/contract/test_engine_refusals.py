@@ -65,7 +65,7 @@ def test_a_missing_package_is_refused_with_its_name(engines, name, monkeypatch):
 
 def test_an_engine_of_another_name_is_an_error_that_lists_them():
     with pytest.raises(UnknownNameError, match="Did you mean 'zarrs'") as unknown:
-        engine("zars")
+        engine("zarrz")
     assert says(unknown, *ENGINE_NAMES)
 
 

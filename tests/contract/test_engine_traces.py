@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import perf_counter_ns
 
 import numpy as np
 import pytest
+import zarr
 
 from zbench.codecs import parse_config
 from zbench.engines import write_verified
@@ -229,3 +231,33 @@ def test_an_observer_changes_nothing(chosen, plain, local, volume):
         for root in (Path(local("traced").location), Path(local("plain").location))
     )
     assert one == other
+
+
+def test_an_observer_is_told_when_a_request_began(observed, plain, local, volume, monkeypatch):
+    write_verified(observed, local(), parse_config(f"{plain}:zstd-1"), volume())
+    # What each reading method of the store is called, and when it came to do its work.
+    base, names = (
+        (zarr.storage.LocalStore, ("get", "get_sync"))
+        if hasattr(zarr, "create_array")
+        else (
+            zarr.DirectoryStore,
+            ("__getitem__",),
+        )
+    )
+    worked, told = [], []
+
+    def noting(method):
+        def noted(*args, **kwargs):
+            worked.append(perf_counter_ns())
+            return method(*args, **kwargs)
+
+        return noted
+
+    for name in names:
+        if hasattr(base, name):
+            monkeypatch.setattr(base, name, noting(getattr(base, name)))
+    begin = perf_counter_ns()
+    observed.open(replace(local(), observer=told.append)).read_box(PLANE)
+    began = sorted(request.offset_ns for request in told if request.operation == "get")
+    assert len(began) == len(worked) > 2
+    assert all(begin < at <= work for at, work in zip(began, sorted(worked), strict=True))

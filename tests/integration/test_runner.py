@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from zbench.datasets import prepared
@@ -220,8 +221,11 @@ def test_a_wrong_cell_is_recorded_as_such_and_gets_no_samples(tmp_path, monkeypa
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     sweep = replace(PRESET.sweeps[0], layouts=("v2-c16",), chains=("none", "gzip-1"), patterns=("full_read",))
-    preset = replace(PRESET, sweeps=(sweep,))
-    run(tmp_path, preset=preset, rounds=1)
+    own = tmp_path / "data" / "own.npy"
+    own.parent.mkdir()
+    np.save(own, np.arange(32**3, dtype="u2").reshape(32, 32, 32))
+    run(tmp_path, preset=replace(PRESET, datasets=(str(own),), sweeps=(sweep,)), rounds=1)
+    assert list(own.parent.iterdir()) == [own]
     wrong = lines_of(tmp_path, "refused")
     assert [(entry["cell"].split("|")[-1], entry["error"]) for entry in wrong] == [("gzip-1", "VerificationError")] * 2
     assert {task.split("|")[-2] for task in order_of(tmp_path)} == {"none"}

@@ -116,7 +116,8 @@ class Engine(Protocol):
     def create(self, store: StoreSpec, config: StorageConfig, *, shape: Shape, dtype: np.dtype[Any]) -> Array:
         """Make an empty array with fill value 0; every chunk that is written is stored, also one of zeros only.
 
-        Otherwise volumes with empty regions would have other objects and bytes with each engine's own default.
+        Otherwise volumes with empty regions would have other objects and bytes with each engine's own default. zarrs
+        0.2 leaves chunks of zeros out whatever it is told.
 
         Parameters
         ----------
