@@ -13,6 +13,8 @@ from ._stored import Stored, questions
 class _Peak(Stored):
     """Peak of the process, the interpreter and the libraries of all engines included."""
 
+    every_chain = False
+
     def teardown(self, *_):
         shutil.rmtree(Path.cwd() / "written", ignore_errors=True)
 

@@ -12,6 +12,8 @@ from ._stored import Stored, questions
 class _Metadata(Stored):
     """Open an array that lies on a local disk."""
 
+    every_chain = False
+
     def time_open(self, *_):
         open_array(self.cell)
 
@@ -23,7 +25,8 @@ class Import:
     params = (("zarr", "tensorstore", "zbench.cell"),)
     version = Stored.version
     number = 1
-    repeat = 3
+    repeat = 2
+    warmup_time = 0
     timeout = Stored.timeout
 
     def setup(self, package):

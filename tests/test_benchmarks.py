@@ -8,14 +8,13 @@ import math
 import pickle
 import subprocess
 import sys
-import threading
 from itertools import product
 from pathlib import Path
 
 import pytest
 from asv_runner import run as asv_run
 from asv_runner import setup_cache as asv_setup_cache
-from asv_runner.discovery import disc_benchmarks
+from asv_runner.discovery import disc_benchmarks, get_benchmark_from_name
 
 from zbench.errors import VerificationError
 from zbench.grid import PRESET_NAMES, load_preset
@@ -146,21 +145,25 @@ def test_every_benchmark_runs_with_every_parameter(suite, module, capfd):
         assert told.count("asv: skipped: ") == len(samples) - len(numbers), told
 
 
-def test_what_was_written_to_be_timed_is_removed(suite):
-    (index, *_) = suite.cells("write.CodecWhole.time_write", engine="zarr-python", layout="v3-c64")
-    before = sorted(path.name for path in suite.folder.iterdir())
-    suite.run("write.CodecWhole.time_write", index)
-    suite.run("memory.CodecPeak.peakmem_write", index)
-    assert sorted({*before, "result.json"}) == sorted(path.name for path in suite.folder.iterdir())
+@pytest.mark.parametrize("name", ["write.CodecWhole.time_write", "memory.CodecPeak.peakmem_write"])
+def test_what_was_written_to_be_measured_is_removed(suite, name):
+    (index, *_) = suite.cells(name, engine="zarr-python", layout="v3-c64")
+    before = {path.name for path in suite.folder.iterdir()}
+    suite.run(name, index)
+    assert {path.name for path in suite.folder.iterdir()} == before | {"result.json"}
 
 
 def test_boxes_that_are_asked_for_at_once_leave_no_thread(suite):
     name = "read.ShardV3Patterns.time_read"
     (index,) = suite.cells(name, engine="zarr-python", pattern="train_patch-32")
-    suite.run(name, index)
-    before = threading.active_count()
-    suite.run(name, index)
-    assert threading.active_count() == before
+    benchmark = get_benchmark_from_name(str(SUITE), f"{name}-{index}")
+    benchmark.set_cache(pickle.loads((suite.folder / "cache.pickle").read_bytes()))
+    assert not benchmark.do_setup()
+    threads = benchmark.func.__self__.threads
+    assert threads.submit(int).result() == 0
+    benchmark.do_teardown()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        threads.submit(int)
 
 
 @pytest.mark.parametrize("name", ["read.CodecPatterns.time_read", "write.CodecWhole.time_write"])
@@ -220,9 +223,13 @@ def test_the_suite_measures_the_cells_and_patterns_of_a_preset_and_no_others(pre
     }
     for metric in ("time_read", "track_requests", "track_bytes_fetched", "track_amplification"):
         assert {row for name, _, params in found if name.endswith(metric) for row in product(*params)} == asked
-    for metric in ("time_write", "track_objects", "track_stored_bytes", "peakmem_write", "time_open"):
+    for metric in ("time_write", "track_objects", "track_stored_bytes", "track_compression_ratio"):
         cells = {row for name, _, params in found if name.endswith(metric) for row in product(*params)}
         assert cells == {row[:-1] for row in asked}
+    for metric in ("peakmem_full_read", "peakmem_write", "time_open"):
+        cells = {row for name, _, params in found if name.endswith(metric) for row in product(*params)}
+        assert {row[:3] for row in cells} == {row[:3] for row in asked}
+        assert {row[3] for row in cells} == {sweep.chains[0] for sweep in grid.sweeps}
     (chunk,) = (params for name, _, params in found if name == "codecs.Chunk.time_encode")
     assert tuple(chunk[1]) == grid.chains
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import zip_longest
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -20,7 +22,7 @@ __all__ = ["configs"]
 
 @click.group()
 def configs() -> None:
-    """Storage configurations: list a preset's grid, explain one configuration."""
+    """List a preset's grid, explain one storage configuration."""
 
 
 @configs.command("list")
@@ -39,15 +41,14 @@ def list_(*, preset: str, show_codecs: bool, as_json: bool) -> None:
         fields = asdict(found) | {"cells": [asdict(cell) for cell in found.cells()]}
         click.echo(json.dumps(fields, indent=2))
         return
-    console = Console()
-    console.print(f"[bold]{found.name}[/]: {found.title}. {len(found.cells())} cells.")
-    console.print(f"datasets: {', '.join(found.datasets)}\nengines: {', '.join(found.engines)}", highlight=False)
+    click.echo(f"{found.title}\npreset {found.name}: {len(found.cells())} cells")
+    click.echo(f"datasets: {', '.join(found.datasets)}\nengines: {', '.join(found.engines)}")
     for sweep in found.sweeps:
-        table = Table(title=f"{sweep.name}: {sweep.question}", title_justify="left")
-        for column in ("layouts", "chains", "patterns"):
-            table.add_column(column)
-        table.add_row("\n".join(sweep.layouts), "\n".join(sweep.chains), "\n".join(sweep.patterns))
-        console.print(table)
+        click.echo(f"\n{sweep.name}: {sweep.question}")
+        table = _table("layouts", "chains", "patterns")
+        for row in zip_longest(sweep.layouts, sweep.chains, sweep.patterns, fillvalue=""):
+            table.add_row(*row)
+        _print(table)
 
 
 def _show_codecs(*, as_json: bool) -> None:
@@ -56,14 +57,12 @@ def _show_codecs(*, as_json: bool) -> None:
         listed = [{"form": kind.form, "role": str(kind.role), "summary": kind.summary} for kind in kinds]
         click.echo(json.dumps({"codecs": listed, "layouts": list(LAYOUT_FORMS)}, indent=2))
         return
-    table = Table(title="Codecs; a chain is filters, at most one serializer, compressors, joined by +")
-    for column in ("written", "role", "meaning"):
-        table.add_column(column, overflow="fold")
+    click.echo("A codec chain is filters, at most one serializer, compressors, joined by +:")
+    table = _table("written", "role", "meaning")
     for kind in kinds:
         table.add_row(kind.form, str(kind.role), kind.summary)
-    console = Console()
-    console.print(table, markup=False)
-    console.print("Layouts\n  " + "\n  ".join(LAYOUT_FORMS), highlight=False, markup=False)
+    _print(table)
+    click.echo("\nLayouts:\n  " + "\n  ".join(LAYOUT_FORMS))
 
 
 @configs.command()
@@ -80,22 +79,34 @@ def explain(*, config: str, shape: str, dtype: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2))
         return
-    console = Console(highlight=False)
-    console.print(f"[bold]{found.config}[/] for a volume of {format_shape(found.shape)} voxels, {found.dtype}")
-    console.print(
-        f"{found.chunks} chunks of {format_bytes(found.chunk_bytes)} in {found.objects} objects; "
-        f"{found.padding:.2f} times the voxels are stored (padding at the edges)"
+    click.echo(f"{found.config} for a volume of {format_shape(found.shape)} voxels, {found.dtype}")
+    click.echo(
+        f"chunks: {found.chunks} of {format_bytes(found.chunk_bytes)}, in {found.objects} objects beside the metadata"
     )
-    for text, meaning in found.steps or (("none", "no codec: the bytes as they are"),):
-        console.print(f"  {text}: {meaning}")
-    console.print(f"loss: {found.loss}")
-    console.print(f"metadata: {json.dumps(found.metadata)}", markup=False)
-    table = Table(title="What reading costs at least, by arithmetic")
-    for column in ("pattern", "requests", "decoded", "needed", "amplification"):
-        table.add_column(column, justify="left" if column == "pattern" else "right")
+    click.echo(f"padding: {found.padding:.2f} times the voxels are stored" if found.padding > 1 else "padding: none")
+    for text, meaning in found.steps or (("none", "the bytes as they are"),):
+        click.echo(f"codec: {text}, {meaning}")
+    click.echo(f"loss: {found.loss}")
+    click.echo(f"metadata: {json.dumps(found.metadata)}")
+    click.echo("\nWhat reading costs at least, by arithmetic:")
+    table = _table("pattern", "requests", "decoded", "needed", "amplification")
+    for column in table.columns[1:]:
+        column.justify = "right"
     for cost in found.costs:
         sizes = format_bytes(cost.bytes_decoded), format_bytes(cost.bytes_needed)
         table.add_row(cost.pattern, str(cost.requests), *sizes, f"{cost.amplification:.3g}")
-    console.print(table)
+    _print(table)
+    click.echo()
     for name, refusal in found.engines:
-        console.print(f"  {name}: {refusal or 'can store and read it here'}", markup=False)
+        click.echo(f"{name}: {refusal or 'can store and read it here'}")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _print(table: Table) -> None:
+    Console(markup=False, highlight=False).print(table)

@@ -16,7 +16,7 @@ from zbench.units import format_bytes
 __all__ = ["env"]
 
 
-@click.command()
+@click.command(short_help="Tell the machine, packages, threads and filesystem.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @click.option(
     "--store-folder",
@@ -40,4 +40,4 @@ def env(*, as_json: bool, store_folder: Path) -> None:
         table.add_row(name, version)
     for name, value in found.threads or (("threads", "no limit is set: every library takes its own default"),):
         table.add_row(name, value)
-    Console().print(table)
+    Console(markup=False, highlight=False).print(table)

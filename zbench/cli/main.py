@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
 
 from zbench import __version__
-from zbench.cli.configs import configs
-from zbench.cli.data import data
-from zbench.cli.env import env
-from zbench.cli.study import study
-from zbench.cli.summary import summary
 from zbench.errors import ZbenchError
 
 __all__ = ["main"]
 
 _COULD_NOT_ANSWER = 2
+# Each is a module of this package, loaded when it is asked for: the statistics of some take a second to import.
+_COMMANDS = ("compare", "configs", "cryoet", "data", "env", "export", "import", "study", "summary")
 
 
 class _Group(click.Group):
     """Turns every error that zbench raises on purpose into one line and exit status 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click asks
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as click asks
+        if cmd_name not in _COMMANDS:
+            return None
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(import_module(f"zbench.cli.{name}"), name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -40,7 +49,3 @@ def main() -> None:
 
     Exit status: 0 done, 1 a regression, 2 the question could not be answered.
     """
-
-
-for _command in (configs, data, env, study, summary):
-    main.add_command(_command)

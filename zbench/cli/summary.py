@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ from zbench.harness.summary import summary as use_case
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from zbench.harness.summary import Summary
     from zbench.report.summary import CellSummary, Range
 
 __all__ = ["summary"]
@@ -27,7 +26,7 @@ _TOOL = "zbench-uv-"
 _WIDE = 1000
 
 
-@click.command()
+@click.command(short_help="Show what the asv suite found at a commit.")
 @click.argument("commit", default="HEAD")
 @click.option(
     "--repository",
@@ -47,17 +46,18 @@ def summary(*, commit: str, repository: Path, as_json: bool) -> None:
         click.echo(json.dumps(fields, indent=2))
         return
     # A table that is cut is no table: it takes the room it needs, and a narrow terminal goes on in the next line.
-    console = Console(highlight=False, width=_WIDE)
-    for dataset in sorted({cell.dataset for cell in found.cells}):
-        cells = [cell for cell in found.cells if cell.dataset == dataset]
-        for table in (_configurations(dataset, cells), _patterns(dataset, cells)):
+    console = Console(highlight=False, markup=False, width=_WIDE)
+    cells = _shortly(found.cells)
+    for dataset in sorted({cell.dataset for cell in cells}):
+        of_dataset = [cell for cell in cells if cell.dataset == dataset]
+        for table in (_configurations(dataset, of_dataset), _patterns(dataset, of_dataset)):
             if table.row_count:
                 console.print(table)
-    _print_problems(console, found)
+    _print_problems(console, cells, found.problems)
     machines = ", ".join(sorted({cell.machine for cell in found.cells}))
-    console.print(f"commit {found.commit[:8]}, measured on {machines}", markup=False)
+    console.print(f"commit {found.commit[:8]}, measured on {machines}")
     page = f"{found.dashboard} (see it with 'make preview')" if found.dashboard else "none yet; 'asv publish' makes it"
-    console.print(f"dashboard: {page}", markup=False)
+    console.print(f"dashboard: {page}")
 
 
 def _configurations(dataset: str, cells: list[CellSummary]) -> Table:
@@ -92,8 +92,17 @@ def _table(title: str, *numbers: str) -> Table:
     return table
 
 
-def _names(cell: CellSummary) -> tuple[str, ...]:
-    return cell.layout, cell.chain, cell.engine, cell.environment.removeprefix(_TOOL)
+def _names(cell: CellSummary) -> tuple[str, str, str, str]:
+    return cell.layout, cell.chain, cell.engine, cell.environment
+
+
+def _shortly(cells: tuple[CellSummary, ...]) -> list[CellSummary]:
+    """Name environments by what they differ in."""
+    machines = {cell.machine for cell in cells}
+    names = [cell.environment.removeprefix(_TOOL) for cell in cells]
+    if len(machines) > 1:
+        names = [f"{cell.machine}:{name}" for cell, name in zip(cells, names, strict=True)]
+    return [replace(cell, environment=name) for cell, name in zip(cells, names, strict=True)]
 
 
 def _text(value: Range | None, *, scale: float = 1.0) -> str:
@@ -104,25 +113,24 @@ def _text(value: Range | None, *, scale: float = 1.0) -> str:
     return f"{value.value * scale:.3g} [{value.low * scale:.3g}, {value.high * scale:.3g}]"
 
 
-def _print_problems(console: Console, found: Summary) -> None:
-    for (engine, environment), cells in _by_place(found.cells).items():
-        refused = sum(cell.problem == "refused" for cell in cells)
+def _print_problems(console: Console, cells: list[CellSummary], problems: tuple[str, ...]) -> None:
+    for (engine, environment), placed in _by_place(cells).items():
+        refused = sum(cell.problem == "refused" for cell in placed)
         if refused:
-            console.print(f"refused: {refused} of {len(cells)} cells of {engine} in {environment}")
-    if any(cell.problem == "refused" for cell in found.cells):
+            console.print(f"refused: {refused} of {len(placed)} cells of {engine} in {environment}")
+    if any(cell.problem == "refused" for cell in cells):
         console.print("'zbench configs explain LAYOUT:CHAIN' says why an engine refuses.")
-    for cell in found.cells:
+    for cell in cells:
         if cell.failures:
             layout, chain, engine, environment = _names(cell)
             told = ", ".join(cell.failures)
             console.print(f"failed: {cell.dataset} {layout}:{chain} {engine} in {environment}: {told}")
-    for problem in found.problems:
-        console.print(problem, markup=False)
+    for problem in problems:
+        console.print(problem)
 
 
 def _by_place(cells: Iterable[CellSummary]) -> dict[tuple[str, str], list[CellSummary]]:
     found: dict[tuple[str, str], list[CellSummary]] = {}
     for cell in cells:
-        _, _, engine, environment = _names(cell)
-        found.setdefault((engine, environment), []).append(cell)
+        found.setdefault((cell.engine, cell.environment), []).append(cell)
     return found

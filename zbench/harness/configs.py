@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zbench.codecs import codec_kind, error_bound, parse_chain, v2_codecs, v3_codecs
+from zbench.codecs import chain_is_lossless, codec_kind, error_bound, parse_chain, v2_codecs, v3_codecs
 from zbench.engines import ENGINE_NAMES, engine
 from zbench.errors import LayoutError, RefusedError
 from zbench.grid import load_preset
 from zbench.layouts import resolve_layout
 from zbench.model import StorageConfig, StoreKind, StoreSpec
 from zbench.patterns import access_pattern, plan
+from zbench.units import Shape, format_shape
 
 if TYPE_CHECKING:
     from zbench.grid import Preset
-    from zbench.units import Shape
 
 __all__ = ["Cost", "Explanation", "explain", "preset"]
 
+# Going through so many takes seconds.
+_MOST_CHUNKS = 2**22
 _PATTERNS = ("full_read", "xy_plane", "xz_plane", "yz_plane", "ortho3_jump", "train_patch-64")
 
 
@@ -61,13 +63,13 @@ class Explanation:
     steps
         Text and meaning of each codec.
     loss
-        Largest error a voxel may come back with, in words.
+        Largest error a voxel may come back with, in words; ``"none"`` of a lossless chain.
     metadata
         The codecs as the stored metadata will name them.
     chunk_bytes
         Decoded bytes of a chunk.
     chunks, objects
-        Number of chunks, and of objects that hold them.
+        Number of chunks, and of objects that hold them; the metadata comes on top.
     padding
         Voxels that are stored ÷ voxels of the volume.
     costs
@@ -130,30 +132,44 @@ def explain(text: str, *, shape: Shape, dtype: str) -> Explanation:
     LayoutError
         If the layout or the type cannot be.
     RefusedError
-        If the configuration does not suit such a volume.
+        If the configuration does not suit such a volume, or cuts it into more chunks than can be gone through.
     """
     layout_text, _, chain_text = text.partition(":")
-    try:
-        voxel = np.dtype(dtype)
-    except TypeError as error:
-        msg = f"A voxel type is one of numpy's, such as float32 or u1: got {dtype!r}."
-        raise LayoutError(msg) from error
+    voxel = _voxel(dtype)
     config = StorageConfig(layout=resolve_layout(layout_text, shape), chain=parse_chain(chain_text or "none"))
     layout = config.layout
+    chunks = _cells(shape, layout.chunks)
+    if chunks > _MOST_CHUNKS:
+        msg = (
+            f"What reading costs is counted chunk by chunk, up to {_MOST_CHUNKS} of them: {config.layout.text} cuts "
+            f"{format_shape(shape)} voxels into {chunks}. Take larger chunks or a smaller shape."
+        )
+        raise RefusedError(msg)
     return Explanation(
         config=config.text,
         shape=shape,
         dtype=voxel.name,
         steps=tuple((step.text, codec_kind(step.name).summary) for step in config.chain),
-        loss=str(error_bound(config.chain)),
+        loss="none" if chain_is_lossless(config.chain) else str(error_bound(config.chain)),
         metadata=_metadata(config, voxel),
         chunk_bytes=prod(layout.chunks) * voxel.itemsize,
-        chunks=_cells(shape, layout.chunks),
+        chunks=chunks,
         objects=_cells(shape, layout.objects_shape),
-        padding=_cells(shape, layout.chunks) * prod(layout.chunks) / prod(shape),
+        padding=chunks * prod(layout.chunks) / prod(shape),
         costs=_costs(config, shape, voxel.itemsize),
         engines=tuple((name, _refusal(name, config, voxel)) for name in ENGINE_NAMES),
     )
+
+
+def _voxel(dtype: str) -> np.dtype[Any]:
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):
+        found = np.dtype(object)
+    if found.kind not in "iuf":
+        msg = f"A voxel is one of numpy's whole or floating-point numbers, such as float32 or u1: got {dtype!r}."
+        raise LayoutError(msg)
+    return found
 
 
 def _cells(shape: Shape, cell: Shape) -> int:

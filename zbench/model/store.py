@@ -35,7 +35,8 @@ class StoreSpec:
     endpoint
         Address of the S3 service; ``None`` is the public one.
     observer
-        Told of every request while the store is used; engines that cannot tell refuse it.
+        Told of every request while the store is used, with its begin on the clock of ``time.perf_counter_ns`` as
+        ``offset_ns``; engines that cannot tell refuse it.
     """
 
     kind: StoreKind

@@ -80,8 +80,8 @@ class WorkerProcess:
             self._end(patience_s=_LAST_WORDS_S)
             msg = (
                 f"A worker answers every message within {self._timeout_s:.0f} s: {self._python} did not answer "
-                f"{message.get('do')!r} and ended with status {self._process.returncode}. Mend what it says and run again: "
-                f"{self._last_words()}"
+                f"{message.get('do')!r} and ended with status {self._process.returncode}. Mend what it says and run "
+                f"again: {self._last_words()}"
             )
             raise ResultsError(msg)
         answer: dict[str, Any] = json.loads(line)

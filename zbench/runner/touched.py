@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from zbench.cell import read
 from zbench.engines import engine
 from zbench.model import AccessPattern
 from zbench.stores import chunk_keys, counts, inventory, trace
@@ -55,8 +54,12 @@ def touched(cell: StoredCell, pattern: AccessPattern) -> tuple[Touched, ...]:
     chosen = engine(cell.spec.engine)
     for operation in pattern.operations:
         alone = AccessPattern(name=pattern.name, operations=(operation,), concurrency=pattern.concurrency)
+        begins_ns = []
         with trace(chosen.tracing, cell.store) as (store, log):
-            read(chosen.open(store), alone)
+            array = chosen.open(store)
+            for box in alone.boxes:
+                begins_ns.append(log.now_ns())
+                array.read_box(box)
         got = chunk_keys(log.trace())
         cost = counts(
             log.trace(),
@@ -65,6 +68,7 @@ def touched(cell: StoredCell, pattern: AccessPattern) -> tuple[Touched, ...]:
             layout=cell.config.layout,
             itemsize=np.dtype(cell.dtype).itemsize,
             boxes=alone.boxes,
+            begins_ns=begins_ns,
         )
         objects = {request.key for request in got}
         found.append(Touched(len(got), len(objects), cost.bytes_decoded, cost.bytes_needed))

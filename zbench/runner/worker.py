@@ -5,13 +5,20 @@ It imports only what a bare environment has: numpy, zarr, numcodecs, pooch.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import shutil
+import signal
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from zbench.cell import (
     blank_array,
@@ -25,9 +32,12 @@ from zbench.cell import (
 )
 from zbench.engines import engine
 from zbench.environment import environment
-from zbench.errors import ZbenchError
+from zbench.errors import DataError, ZbenchError
 from zbench.grid import CellSpec
+from zbench.model import CacheState
 from zbench.patterns import one_by_one
+from zbench.runner.deep_sampling import deep_sampler
+from zbench.runner.disk import DISK_FULL, is_disk_full
 from zbench.runner.plan import WRITE
 from zbench.runner.sampling import reader, take_samples, timed
 from zbench.runner.touched import touched
@@ -42,6 +52,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_WRITTEN = "written"
+_PR_SET_PDEATHSIG = 1
 _FEWEST_SAMPLES = 1
 _MOST_SAMPLES = 9
 
@@ -56,7 +68,7 @@ def _versions(_folder: Path, message: dict[str, Any]) -> dict[str, Any]:
 
 def _store(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
     spec = CellSpec(*message["spec"])
-    return {"cell": cell_fields(store_cell(spec, voxels(spec.dataset, message["volume_size"]), folder))}
+    return {"cell": cell_fields(store_cell(spec, _voxels(spec, message), folder))}
 
 
 def _count(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +78,7 @@ def _count(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
 
 def _touched(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
     cell = _cell(folder, message)
-    boxes = one_by_one(message["operation"], cell.shape, seed=message["seed"])
+    boxes = one_by_one(message["operation"], cell.shape)
     return {"operations": touched(cell, boxes)}
 
 
@@ -76,6 +88,32 @@ def _sample(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
         take()  # The first execution pays for imports, thread pools and caches that the others find ready.
         samples = take_samples(take, fewest=_FEWEST_SAMPLES, most=_MOST_SAMPLES, seconds=message["seconds"])
     return {"samples": [[sample.wall_ns, sample.cpu_ns] for sample in samples]}
+
+
+def _deep(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
+    cell, operation = _cell(folder, message), message["operation"]
+    values = _voxels(cell.spec, message) if operation == WRITE else None
+    cache, written = CacheState(message["cache_state"]), folder / _WRITTEN
+    peak = None
+    try:
+        with deep_sampler(cell, operation, folder=written, cache=cache, values=values) as sampler:
+            taken = [sampler.take()]
+            end = time.monotonic() + message["seconds"]
+            while len(taken) < _MOST_SAMPLES and time.monotonic() < end:
+                taken.append(sampler.take())
+            if message["peak"]:
+                peak = asdict(sampler.peak())
+    finally:
+        # Beside the stored cells, what was written would fill the disk.
+        shutil.rmtree(written, ignore_errors=True)
+    middle = sorted(taken, key=lambda sample: sample.wall_ns)[(len(taken) - 1) // 2]
+    return {
+        "samples": [[sample.wall_ns, sample.cpu_ns] for sample in taken],
+        "open_ns": [sample.open_ns for sample in taken if sample.open_ns is not None],
+        "counters": asdict(middle.counters),
+        "reached": sampler.reached,
+        "peak": peak,
+    }
 
 
 @contextmanager
@@ -90,8 +128,37 @@ def _operation(cell: StoredCell, folder: Path, message: dict[str, Any]) -> Itera
 
 
 def _written(cell: StoredCell, folder: Path, values: npt.NDArray[Any]) -> Sample:
-    array = blank_array(cell, folder / "written")
+    array = blank_array(cell, folder / _WRITTEN)
     return timed(lambda: array.write(values))
+
+
+def _voxels(spec: CellSpec, message: dict[str, Any]) -> npt.NDArray[Any]:
+    """Take the voxels of a file that was prepared for this run, or of the registry."""
+    if "volume" in message:
+        return _prepared(message["volume"])
+    return voxels(spec.dataset, message["volume_size"])
+
+
+@lru_cache(maxsize=1)
+def _prepared(path: str) -> npt.NDArray[Any]:
+    # Read whole: pages of a map that are still to come would be part of the time.
+    try:
+        values: npt.NDArray[Any] = np.load(path)
+    except (OSError, ValueError) as error:
+        msg = f"The volume of a run stays while the run lasts: {path!r} cannot be read ({error}). Bring it back."
+        raise DataError(msg) from error
+    values.flags.writeable = False
+    return values
+
+
+def _follow(_folder: Path, message: dict[str, Any]) -> dict[str, Any]:
+    """End with the process that asks, even if that is killed: what it measures for would be cleared away."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != message["parent"]:
+            # It was gone before this was set up.
+            os.kill(os.getpid(), signal.SIGKILL)
+    return {"following": message["parent"]}
 
 
 def _cell(folder: Path, message: dict[str, Any]) -> StoredCell:
@@ -105,6 +172,8 @@ _ACTIONS = {
     "count": _count,
     "touched": _touched,
     "sample": _sample,
+    "deep": _deep,
+    "follow": _follow,
 }
 
 
@@ -118,8 +187,12 @@ def main() -> None:
             message = json.loads(line)
             try:
                 answer = _ACTIONS[message["do"]](folder, message)
-            except ZbenchError as error:
-                answer = {"error": type(error).__name__, "message": str(error)}
+            except (ZbenchError, OSError, ValueError) as error:
+                # A full disk is no fault of the cell, whatever a library makes of it.
+                is_full = is_disk_full(error)
+                if not (is_full or isinstance(error, ZbenchError)):
+                    raise
+                answer = {"error": DISK_FULL if is_full else type(error).__name__, "message": str(error)}
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
 

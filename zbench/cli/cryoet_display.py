@@ -1,0 +1,125 @@
+"""How far a run of ``zbench cryoet`` is: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from zbench.units import format_bytes
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from zbench.harness.cryoet import CryoetStatus
+
+__all__ = ["shown"]
+
+_SECONDS_A_LINE = 15.0
+
+
+def shown() -> _Bars | _Lines:
+    """Choose how to show a run.
+
+    Returns
+    -------
+    context manager
+        With ``volume``, told of bytes, and ``step``, told of every step.
+    """
+    return _Bars() if Console().is_terminal else _Lines()
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return "not known yet"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"about {minutes} min {rest:02d} s" if minutes else f"about {rest} s"
+
+
+class _Lines:
+    """A line when something new begins, and one now and then."""
+
+    def __init__(self) -> None:
+        self._begun, self._last = "", 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def volume(self, done: int, total: int) -> None:
+        if self._is_due("volume", is_last=done == total):
+            click.echo(f"volume: {format_bytes(done)} of {format_bytes(total)}")
+
+    def step(self, status: CryoetStatus) -> None:
+        now = status.standing
+        # The note of a store names the cell, which is new at every step.
+        if not self._is_due(now.note if now.stage == "sample" else now.stage, is_last=False):
+            return
+        best = [f"smallest {status.smallest}"] if status.smallest else []
+        best += [f"fastest {status.fastest}"] if status.fastest else []
+        parts = (
+            f"{now.stage}: {now.cells_done} of {now.cells_total} cells",
+            f"{now.tasks_done} of {now.tasks_total} times known",
+            now.note,
+            *best,
+            f"{format_bytes(now.disk_bytes)} on disk",
+            f"{_left(now.left_s)} left",
+        )
+        click.echo("; ".join(parts))
+
+    def _is_due(self, begun: str, *, is_last: bool) -> bool:
+        now = time.monotonic()
+        if begun == self._begun and now < self._last + _SECONDS_A_LINE and not is_last:
+            return False
+        self._begun, self._last = begun, now
+        return True
+
+
+class _Bars:
+    """Two bars and what is best so far."""
+
+    def __init__(self) -> None:
+        self._bars = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        self._cells = self._bars.add_task("cells", total=None)
+        self._times = self._bars.add_task("times known", total=None)
+        self._facts: dict[str, str] = {}
+        self._live = Live(get_renderable=self._drawn, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def volume(self, done: int, total: int) -> None:
+        self._facts = {"volume": f"{format_bytes(done)} of {format_bytes(total)}"}
+
+    def step(self, status: CryoetStatus) -> None:
+        now = status.standing
+        self._bars.update(self._cells, completed=now.cells_done, total=now.cells_total)
+        self._bars.update(self._times, completed=now.tasks_done, total=now.tasks_total)
+        self._facts = {
+            now.stage: now.note,
+            "smallest": status.smallest,
+            "fastest whole read": status.fastest,
+            "on disk": format_bytes(now.disk_bytes),
+            "left": _left(now.left_s),
+        }
+
+    def _drawn(self) -> Group:
+        table = Table.grid(padding=(0, 2))
+        for name, text in self._facts.items():
+            table.add_row(name, text)
+        return Group(self._bars, table)

@@ -1,0 +1,417 @@
+"""The volume of a person with a tomogram: found by whatever names it, cropped without reading the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from zbench.datasets import card, load, read_voxels
+from zbench.datasets.portal import Wanted, cached, choose, find_tomograms, planned_bytes, read_crop
+from zbench.errors import DataError, LayoutError, RefusedError, UnknownNameError
+from zbench.harness.cryoet.memory import memory_limit
+from zbench.model import Box
+from zbench.units import format_bytes, format_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
+
+    from zbench.datasets.portal import Planned
+    from zbench.model import Volume
+    from zbench.units import Shape
+
+__all__ = ["EMBEDDED", "Crop", "Keep", "VolumeRequest", "crop_box", "find_volume", "located", "refuse_too_large"]
+
+Keep: TypeAlias = "Callable[[Path, Callable[[Planned], bool], Callable[[int, int], None]], tuple[Volume, Path]]"
+
+EMBEDDED = "cryoet-phantom-256"
+# Stored and verified, a crop is in memory as it was written and as it was read, with the chunks on their way.
+_COPIES = 4
+_SLAB_BYTES = 64 * 1024**2
+_NAME_LENGTH = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VolumeRequest:
+    """Which voxels are wanted.
+
+    Attributes
+    ----------
+    source
+        Number of a dataset of the portal, name in the registry, or path of a file, a folder of planes, or a Zarr array
+        or group; ``None`` is the embedded phantom.
+    volume_size
+        Keep at most so many voxels an axis; ``None`` keeps all.
+    at
+        Voxel in the middle of the crop, ``(z, y, x)``; ``None`` is the middle of the volume.
+    member
+        Which array of a file that holds several.
+    run, tomogram, voxel_spacing
+        Which tomogram of a dataset of the portal: name or number of the run, number of the tomogram, spacing in
+        angstrom.
+    """
+
+    source: str | None = None
+    volume_size: int | None = 256
+    at: Shape | None = None
+    member: str | None = None
+    run: str | None = None
+    tomogram: int | None = None
+    voxel_spacing: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crop:
+    """A crop of a volume that is known and not yet read.
+
+    Attributes
+    ----------
+    name
+        For the keys of results: letters, digits, points and hyphens.
+    title
+        Where it is from, for people.
+    whole
+        Extent of the volume in voxels, ``(z, y, x)``.
+    box
+        What is taken of it.
+    itemsize
+        Bytes of a voxel.
+    keep
+        Brings the voxels to a ``.npy`` file: told the folder for it, whom to ask before a download, and whom to tell
+        the bytes that are there and those that will be; gives the volume, mapped, and its file.
+    notes
+        What was decided for the user, one sentence each.
+    download_bytes
+        What is still to be fetched over the network.
+    """
+
+    name: str
+    title: str
+    whole: Shape
+    box: Box
+    itemsize: int
+    keep: Keep
+    notes: tuple[str, ...] = ()
+    download_bytes: int = 0
+
+    @property
+    def logical_bytes(self) -> int:
+        """Bytes of the voxels of the crop."""
+        return self.box.voxels * self.itemsize
+
+
+def find_volume(request: VolumeRequest) -> Crop:
+    """Find a volume and the crop of it that is wanted; its voxels are not read, where the format allows.
+
+    Parameters
+    ----------
+    request
+        What is wanted.
+
+    Returns
+    -------
+    Crop
+        Ready to be kept.
+
+    Raises
+    ------
+    DataError
+        If there is no such volume, it cannot be read, or several fit; they are listed.
+    LayoutError
+        If the crop leaves the volume.
+    RefusedError
+        If its form cannot be used.
+    UnknownNameError
+        If there is no such dataset and no such file.
+    """
+    source = request.source
+    if source is not None and _is_number(source):
+        return _of_portal(request, int(source))
+    given = {"run": request.run, "tomogram": request.tomogram, "voxel spacing": request.voxel_spacing}
+    wrong = [name for name, value in given.items() if value is not None]
+    if wrong:
+        msg = (
+            f"Run, tomogram and voxel spacing choose within a dataset of the portal, which has a number: got "
+            f"{' and '.join(wrong)} for {source or EMBEDDED!r}. Give the number, or leave them out."
+        )
+        raise DataError(msg)
+    if source is not None and "://" in source:
+        msg = (
+            f"A volume is read from this machine, or by its number from the portal: got the address {source!r}. "
+            "Download it and give its path."
+        )
+        raise RefusedError(msg)
+    return _of_volume(request, source)
+
+
+def located(source: str | None) -> str | None:
+    """Make the path of a volume absolute, so that the same is found from another folder.
+
+    Parameters
+    ----------
+    source
+        As `VolumeRequest` takes it.
+
+    Returns
+    -------
+    str or None
+        Numbers of the portal, names of the registry and addresses as they are.
+    """
+    if source is None or _is_number(source) or "://" in source:
+        return source
+    try:
+        return card(source).name
+    except UnknownNameError:
+        # What does not exist is told of as the user wrote it.
+        return str(Path(source).absolute()) if Path(source).exists() else source
+
+
+def crop_box(shape: Shape, size: int | None, at: Shape | None) -> Box:
+    """Lay a crop into a volume.
+
+    Parameters
+    ----------
+    shape
+        Extent of the volume in voxels, ``(z, y, x)``.
+    size
+        Keep at most so many voxels an axis; ``None`` keeps all.
+    at
+        Voxel in its middle; ``None`` is the middle of the volume.
+
+    Returns
+    -------
+    Box
+        Inside the volume. An axis that is no longer than the size is taken whole.
+
+    Raises
+    ------
+    LayoutError
+        If the crop would leave the volume.
+    """
+    kept = tuple(extent if size is None else min(extent, size) for extent in shape)
+    if at is None:
+        start = tuple((extent - keep) // 2 for extent, keep in zip(shape, kept, strict=True))
+    else:
+        low = tuple(keep // 2 if keep < extent else 0 for extent, keep in zip(shape, kept, strict=True))
+        high = tuple(
+            extent - keep + keep // 2 if keep < extent else extent - 1 for extent, keep in zip(shape, kept, strict=True)
+        )
+        if len(at) != len(shape) or not all(a <= place <= b for a, place, b in zip(low, at, high, strict=True)):
+            ranges = ", ".join(f"{axis} {a} to {b}" for axis, a, b in zip("zyx", low, high, strict=True))
+            msg = (
+                f"A crop lies inside its volume: {format_shape(kept)} voxels around {','.join(map(str, at))} leave the "
+                f"volume of {','.join(map(str, shape))} (z, y, x). Its middle can be at {ranges}."
+            )
+            raise LayoutError(msg)
+        start = tuple(
+            place - keep // 2 if keep < extent else 0 for place, keep, extent in zip(at, kept, shape, strict=True)
+        )
+    return Box(start, tuple(first + keep for first, keep in zip(start, kept, strict=True)))
+
+
+def refuse_too_large(crop: Crop) -> None:
+    """Refuse a crop that the memory cannot hold while it is stored and verified.
+
+    Parameters
+    ----------
+    crop
+        The crop.
+
+    Raises
+    ------
+    DataError
+        If it is larger; the message says how much there is.
+    """
+    limit = memory_limit()
+    if crop.logical_bytes * _COPIES > limit:
+        msg = (
+            f"A crop is stored and verified in memory, which takes about {_COPIES} times its size: "
+            f"{','.join(map(str, crop.box.shape))} voxels (z, y, x) of {crop.itemsize} bytes are "
+            f"{format_bytes(crop.logical_bytes)}, and this process may use {format_bytes(limit)}. Take a smaller "
+            "--volume-size."
+        )
+        raise DataError(msg)
+
+
+def _is_number(source: str) -> bool:
+    return source.isascii() and source.isdigit()
+
+
+def _of_volume(request: VolumeRequest, source: str | None) -> Crop:
+    notes = [] if source is not None else [f"No volume was named, so the embedded phantom {EMBEDDED} is measured."]
+    member = request.member
+    if source is not None and member is None:
+        member = _full_size_level(Path(source))
+        if member is not None:
+            notes.append(f"The group holds several levels; the first, {member!r}, is measured.")
+    volume = load(source or EMBEDDED, member=member)
+    read, shape, told = _three_axes(volume)
+    box = crop_box(shape, request.volume_size, request.at)
+
+    def keep(
+        folder: Path, _approve: Callable[[Planned], bool], progress: Callable[[int, int], None]
+    ) -> tuple[Volume, Path]:
+        target = folder / "volume.npy"
+        chunks: Sequence[int] = getattr(volume.array, "chunks", None) or ()
+        # With four axes the slowest is gone from the crop.
+        depth = int(chunks[-3]) if len(chunks) >= 3 else 1
+        array = _write_slabs(target, read, box, np.dtype(volume.array.dtype), depth, progress)
+        spacing = volume.spacing[-3:] if volume.spacing and len(volume.spacing) >= 3 else None
+        kept = replace(
+            volume,
+            name=_slug(volume.name),
+            array=array,
+            axes=volume.axes[-3:].rjust(3, "z"),
+            spacing=spacing,
+            spacing_unit=volume.spacing_unit if spacing else None,
+        )
+        return kept, target
+
+    return Crop(
+        name=_slug(volume.name),
+        title=source or EMBEDDED,
+        whole=shape,
+        box=box,
+        itemsize=np.dtype(volume.array.dtype).itemsize,
+        keep=keep,
+        notes=(*notes, *told),
+    )
+
+
+def _three_axes(volume: Volume) -> tuple[Callable[[Box], npt.NDArray[Any]], Shape, tuple[str, ...]]:
+    """Look at a picture as a volume of one plane, and at a series as the volume in its middle."""
+    if len(volume.shape) == 3:
+        return lambda box: read_voxels(volume, box), volume.shape, ()
+    if len(volume.shape) == 2:
+        note = "It has two axes, and is measured as a volume of one plane."
+        return lambda box: read_voxels(volume, Box(box.start[1:], box.stop[1:]))[None], (1, *volume.shape), (note,)
+    if len(volume.shape) == 4:
+        middle = volume.shape[0] // 2
+        note = f"It has four axes; of the first, place {middle} of {volume.shape[0]} is measured."
+
+        def read(box: Box) -> npt.NDArray[Any]:
+            part = Box((middle, *box.start), (middle + 1, *box.stop))
+            return read_voxels(volume, part).reshape(box.shape)
+
+        return read, volume.shape[1:], (note,)
+    msg = (
+        f"A volume has two to four axes: {volume.name!r} has {len(volume.shape)}, {volume.shape}. Choose a part of it."
+    )
+    raise RefusedError(msg)
+
+
+def _full_size_level(path: Path) -> str | None:
+    """Name the first level of a local OME-Zarr, which is the one of full size."""
+    for name in ("zarr.json", ".zattrs"):
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+            told = json.loads((path / name).read_bytes())
+            told = told.get("attributes", told)
+            # Format 0.5 nests under "ome", 0.4 does not.
+            return str(told.get("ome", told)["multiscales"][0]["datasets"][0]["path"])
+    return None
+
+
+def _write_slabs(
+    target: Path,
+    read: Callable[[Box], npt.NDArray[Any]],
+    box: Box,
+    dtype: np.dtype[Any],
+    depth: int,
+    progress: Callable[[int, int], None],
+) -> npt.NDArray[Any]:
+    """Read a box some planes at a time into a file, so that it need not be in memory twice."""
+    little = dtype.newbyteorder("<")
+    plane_bytes = box.voxels // box.shape[0] * little.itemsize
+    # Whole chunks of the source, or each would be decoded several times.
+    step = max(_SLAB_BYTES // plane_bytes // depth, 1) * depth
+    try:
+        with target.open("xb") as file:
+            header = {"descr": np.lib.format.dtype_to_descr(little), "fortran_order": False, "shape": box.shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            file.flush()
+            # Written through a map, a full disk would end the process; so all room is taken first.
+            os.posix_fallocate(file.fileno(), 0, file.tell() + box.voxels * little.itemsize)
+        array = np.load(target, mmap_mode="r+")
+    except OSError as error:
+        msg = (
+            f"A crop needs room beside the results: {format_bytes(box.voxels * little.itemsize)} for {str(target)!r} "
+            f"could not be had ({error}). Free some, or choose another --output-dir."
+        )
+        raise DataError(msg) from error
+    first = box.start[0]
+    while first < box.stop[0]:
+        last = min((first // step + 1) * step, box.stop[0])
+        part = Box((first, *box.start[1:]), (last, *box.stop[1:]))
+        array[first - box.start[0] : last - box.start[0]] = read(part)
+        first = last
+        progress((first - box.start[0]) * plane_bytes, box.shape[0] * plane_bytes)
+    array.flush()
+    kept: npt.NDArray[Any] = np.load(target, mmap_mode="r")
+    return kept
+
+
+def _of_portal(request: VolumeRequest, dataset: int) -> Crop:
+    wanted = Wanted(
+        dataset=dataset,
+        run=request.run,
+        tomogram=request.tomogram,
+        voxel_spacing=request.voxel_spacing,
+        size=request.volume_size,
+    )
+    if request.at is not None:
+        found = find_tomograms(dataset, run=request.run, tomogram=request.tomogram, voxel_spacing=request.voxel_spacing)
+        shape = choose(found, wanted).shape
+        wanted = replace(wanted, size=None, box=crop_box(shape, request.volume_size, request.at))
+    known = cached(wanted)
+
+    def keep(
+        _folder: Path, approve: Callable[[Planned], bool], progress: Callable[[int, int], None]
+    ) -> tuple[Volume, Path]:
+        volume = read_crop(wanted, approve=approve, progress=progress)
+        path = cached(wanted)
+        if path is None:
+            msg = f"A crop that was fetched lies in the cache: that of portal dataset {dataset} is gone. Run again."
+            raise DataError(msg)
+        return replace(volume, name=_known_crop(dataset, path, keep).name), path
+
+    if known is not None:
+        return _known_crop(dataset, known, keep)
+    planned = planned_bytes(wanted)
+    tomogram = planned.tomogram
+    return Crop(
+        name=f"portal-{dataset}-{tomogram.id}",
+        title=f"tomogram {tomogram.id} of run {tomogram.run_name}, dataset {dataset} of the CryoET Data Portal",
+        whole=tomogram.shape,
+        box=planned.box,
+        itemsize=planned.logical_bytes // planned.box.voxels,
+        download_bytes=planned.size_bytes,
+        keep=keep,
+    )
+
+
+def _known_crop(dataset: int, path: Path, keep: Keep) -> Crop:
+    """Tell of a crop that lies in the cache, without asking the portal."""
+    told = json.loads(path.with_suffix(".json").read_bytes())
+    tomogram = told["portal"]["tomogram"]
+    array = np.load(path, mmap_mode="r")
+    return Crop(
+        name=f"portal-{dataset}-{tomogram['id']}",
+        title=f"tomogram {tomogram['id']} of run {tomogram['run_name']}, dataset {dataset} of the CryoET Data Portal",
+        whole=tuple(tomogram["shape"]),
+        box=Box(tuple(told["box"]["start"]), tuple(told["box"]["stop"])),
+        itemsize=array.dtype.itemsize,
+        keep=keep,
+    )
+
+
+def _slug(name: str) -> str:
+    stem = re.sub(r"(\.(ome|tar|gz|bz2|zarr|mrc|rec|map|tiff?|npy|em|h5|hdf5?|zip|st|ali|mrcs))+$", "", name.lower())
+    return re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:_NAME_LENGTH] or "volume"
