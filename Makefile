@@ -71,7 +71,7 @@ bench: $(INSTALLED) repository ## Benchmark this commit with asv (quick preset),
 	fi
 	# 2: a benchmark failed. What the others found is still published; the status is kept.
 	status=0
-	$(BIN)/asv run --launch-method forkserver 'HEAD^!' || status=$$?
+	$(BIN)/asv run --record-samples --launch-method forkserver 'HEAD^!' || status=$$?
 	[ "$$status" -eq 0 ] || [ "$$status" -eq 2 ] || exit "$$status"
 	$(BIN)/asv publish
 	$(BIN)/zbench summary

@@ -21,7 +21,8 @@ REPOSITORY = Path(__file__).parents[1]
 DOCUMENTS = [
     REPOSITORY / "README.md",
     REPOSITORY / "CONTRIBUTING.md",
-    *sorted((REPOSITORY / "docs").glob("*.md")),
+    # Pages of results are made by studies, each of which names its own command.
+    *(path for path in sorted((REPOSITORY / "docs").rglob("*.md")) if path.parent.name != "results"),
 ]
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
 # A word of a line of shell, or its end.

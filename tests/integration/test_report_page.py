@@ -152,6 +152,7 @@ def test_words_of_others_are_text_in_the_page(seen):
     # As title, source, citation, machine, remark, note and command.
     assert told.count("<script>alert(1)</script>") >= 8
     assert "&lt;" not in told
+    assert "script" not in {tag for tag, _ in seen.elements}
 
 
 def test_drawings_in_the_page_follow_the_scheme(folder):

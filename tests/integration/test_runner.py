@@ -219,7 +219,7 @@ def test_a_wrong_cell_is_recorded_as_such_and_gets_no_samples(tmp_path, monkeypa
             """),
         encoding="utf-8",
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     sweep = replace(PRESET.sweeps[0], layouts=("v2-c16",), chains=("none", "gzip-1"), patterns=("full_read",))
     own = tmp_path / "data" / "own.npy"
     own.parent.mkdir()
@@ -302,16 +302,13 @@ def test_a_worker_answers_with_what_zbench_refuses(tmp_path):
     assert "axes" in answer["message"]
 
 
-def test_what_libraries_print_does_not_mix_with_the_answers(tmp_path, monkeypatch):
-    (tmp_path / "sitecustomize.py").write_text("print('hello from a library', flush=True)\n", encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+def test_what_libraries_print_does_not_mix_with_the_answers(tmp_path):
     program = textwrap.dedent("""
         import json, subprocess, sys
         from zbench.runner.worker import _ACTIONS, main
         _ACTIONS["print"] = lambda folder, message: print("loud") or subprocess.run(["echo", "louder"]) and {"said": 1}
         main()
         """)
-    monkeypatch.delenv("PYTHONPATH")
     ran = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)], input='{"do": "print"}\n', capture_output=True, text=True,
         check=True,

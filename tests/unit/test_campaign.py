@@ -12,12 +12,13 @@ import pytest
 
 from zbench.errors import DataError, LayoutError, PresetError, RefusedError, ResultsError, UnknownNameError
 from zbench.grid import CellSpec
+from zbench.harness.cryoet.crop import VolumeRequest, crop_box
 from zbench.harness.cryoet.folder import begun_head, opened, room_told
 from zbench.harness.cryoet.memory import memory_limit
 from zbench.harness.cryoet.outputs import rerun_script
 from zbench.harness.cryoet.request import CryoetRequest, arguments, options_of, resumed
 from zbench.harness.cryoet.selection import TEST_CONFIGS, Selection, fitted_layout, select
-from zbench.harness.cryoet.source import VolumeRequest, crop_box, find_volume
+from zbench.harness.cryoet.source import find_volume
 from zbench.layouts import resolve_layout
 from zbench.model import Box
 from zbench.runner import RunLog

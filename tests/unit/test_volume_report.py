@@ -195,6 +195,14 @@ def test_the_cost_of_fewer_objects_is_found_again(layouts, slope, says):
     assert "200 objects with `v3-c32` and 2 objects with `v3-c32-s128`, 100 times fewer" in sentence
 
 
+def test_shards_without_a_time_cost_nothing_that_is_told():
+    rows = [entry for layout, objects in {"v3-c32": 65, "v3-c32-s128": 2}.items()
+            for entry in stored(1.2, layout=layout, objects=objects)]  # fmt: skip
+    evidence = gathered([*rows, timed(0.01, layout="v3-c32")], "tomogram")
+    (sentence,) = shard_findings(evidence, WARM, shard_pairs(evidence, WARM, VOLUME.shape))
+    assert sentence.endswith("32.5 times fewer.")
+
+
 def test_shards_are_paired_with_the_same_chunks_format_chain_and_engine_alone():
     plain = ("v3-c64", "v2-c32", "v3-c32")
     rows = [
@@ -393,6 +401,7 @@ def test_words_of_others_are_no_markup_in_markdown():
     page = rendered(report([timed(0.01, note=evil)], volume=replace(VOLUME, title=evil, citation=evil)))
     assert page.count("&lt;script&gt;") == 4
     assert re.findall(r"<(?:script|em|a|img)\b", page) == []
+    assert "<code>code</code>" not in page
 
 
 @pytest.mark.parametrize("begin", ["1. ", "# ", "- ", "+ ", "* "])

@@ -130,6 +130,16 @@ def test_the_front_has_its_intervals_its_line_and_its_units(evidence, facts):
     assert "v2-c64:none with zarrs 1 (12.0 ms [11.6, 12.5], ratio 1.00)" in drawn.picture.alternative
 
 
+def test_an_interval_over_many_powers_of_ten_leaves_room_for_the_rest(facts):
+    rows = rows_of(layouts={"v3-c64": (9, 1.0)}, engines={"zarrs": 1.0})
+    wide = [
+        replace(row, low=row.value / 1e4, high=row.value * 1e4) if row.metric == "wall_time" else row for row in rows
+    ]
+    drawn = draw_front(gathered(wide, "tomogram"), WARM, facts, name="front")
+    low, high = drawn.canvas.axes[0].get_xlim()
+    assert high / low < 100
+
+
 def test_the_map_of_chunks_says_its_times_and_darkens_with_them(evidence, facts):
     sweep = next(sweep for sweep in chunk_sweeps(evidence, WARM, facts.shape) if sweep.engine == "zarrs 1")
     drawn = draw_chunks(evidence, WARM, sweep, name="chunks")
@@ -145,8 +155,17 @@ def test_the_map_of_chunks_says_its_times_and_darkens_with_them(evidence, facts)
     assert all(np.diff(np.array(shades)[order]) <= 1e-9)
     assert min(shades) < 0.1
     assert max(shades) > 0.5
-    for text, shade, colour in zip(axis.texts, shades, mesh.get_facecolors(), strict=True):
-        assert contrast(text.get_color(), colour[:3]) >= 4.5, shade
+
+
+def test_the_words_in_the_map_can_be_read_on_every_shade(facts):
+    layouts = {f"v3-c{edge}": (9, 1.25**place) for place, edge in enumerate(range(8, 40, 2))}
+    evidence = gathered(rows_of(layouts=layouts, engines={"zarrs": 1.0}, chains=("none",)), "tomogram")
+    drawn = draw_chunks(evidence, WARM, chunk_sweeps(evidence, WARM, facts.shape)[0], name="chunks")
+    drawn.canvas.draw_without_rendering()
+    axis = drawn.canvas.axes[0]
+    shades = [colour[:3] for colour in axis.collections[0].get_facecolors()]
+    assert len(shades) == 32
+    assert min(contrast(text.get_color(), shade) for text, shade in zip(axis.texts, shades, strict=True)) >= 4.5
 
 
 def test_a_layout_that_was_not_measured_is_a_gap_in_the_map(facts):
@@ -194,7 +213,7 @@ def test_the_volume_is_drawn_on_three_axes_with_the_unit_of_its_spacing(facts):
         ("y, Å", "x, Å"), ("z, Å", "x, Å"), ("z, Å", "y, Å"),
     ]  # fmt: skip
     assert planes[0].images[0].get_extent() == [0, 400.0, 300.0, 0]
-    assert histogram.get_xlabel() == "value of a voxel, as stored (<f4)"
+    assert histogram.get_xlabel() == "value of a voxel, as stored (float32)"
 
 
 def test_without_a_spacing_axes_are_in_voxels(facts):
@@ -212,11 +231,11 @@ def test_facts_hold_the_middle_planes_and_every_voxel_once(rng):
 
 
 def test_facts_of_a_large_volume_count_evenly_spread_planes():
-    volume = replace(voxels(np.random.default_rng(1)), array=np.zeros((200, 700, 3), "u1"))
+    volume = replace(voxels(np.random.default_rng(1)), array=np.zeros((40, 1100, 1100), "u1"))
     found = volume_facts(volume)
-    assert found.planes[0].shape == (350, 3)
-    assert found.counted == 50 / 200
-    assert found.counts.sum() == 50 * 700 * 3
+    assert found.planes[0].shape == (367, 367)
+    assert found.counted == 14 / 40
+    assert found.counts.sum() == 14 * 1100 * 1100
 
 
 @pytest.mark.parametrize(

@@ -216,7 +216,7 @@ def _approve(planned: Planned, *, yes: bool) -> bool:
 
 def _tell_what(prepared: use_case.Prepared) -> None:
     crop, told = prepared.crop, use_case.estimate(prepared)
-    click.echo(f"volume: {crop.title}")
+    click.echo(f"volume: {crop.name}, {crop.title}")
     whole = "all of it" if crop.box.shape == crop.whole else f"from {crop.box.start} of {format_shape(crop.whole)}"
     click.echo(f"crop: {format_shape(crop.box.shape)} voxels (z, y, x), {format_bytes(crop.logical_bytes)}, {whole}")
     if crop.download_bytes:
@@ -261,7 +261,8 @@ def _interruptible(output: Path) -> Iterator[None]:
     def end(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, end)
+    # As the system ends processes, and as a terminal does that is closed.
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     except KeyboardInterrupt:
@@ -272,4 +273,5 @@ def _interruptible(output: Path) -> Iterator[None]:
         )
         raise SystemExit(_COULD_NOT_ANSWER) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

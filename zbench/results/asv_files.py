@@ -137,9 +137,10 @@ def _rows(raw: Any, benchmarks: dict[str, Any], path: Path) -> list[AsvRow]:
         columns = raw["result_columns"]
         rows: list[AsvRow] = []
         for name, values in raw["results"].items():
-            if name in benchmarks:
-                # Trailing columns that are empty are not written.
-                entry = dict(itertools.zip_longest(columns, values))
+            # Trailing columns that are empty are not written.
+            entry = dict(itertools.zip_longest(columns, values))
+            # Numbers of an older version of a benchmark are of something else.
+            if name in benchmarks and entry.get("version") in (None, str(benchmarks[name]["version"])):
                 rows.extend(_benchmark_rows(raw, name, entry, benchmarks[name]))
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         msg = f"A result file must have the form that asv writes: {str(path)!r} has not ({error!r}). It is skipped."

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,7 @@ _SECONDS_A_TASK = 0.06
 # What may be there when the run goes on; as a refusal it would stay in the record.
 _NOT_OF_THE_CELL = ("DataError", "UnknownNameError")
 _TIMEOUT_S = 3600.0
+_STORES = "stores"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +113,7 @@ class Campaign:
     python: Path = Path(sys.executable)
     seed: int = 0
     _pace: Pace = field(default_factory=Pace, init=False)
+    _sizes: dict[Path, int] = field(default_factory=dict, init=False)
     _began: float = field(default_factory=time.monotonic, init=False)
 
     def tasks(self, plan: CellPlan) -> list[Timing]:
@@ -156,8 +160,9 @@ class Campaign:
         """
         waiting = [plan for plan in self.plans if self._is_wanted(plan)]
         while waiting:
-            work = self.folder / "stores"
+            work = self.folder / _STORES
             shutil.rmtree(work, ignore_errors=True)
+            self._sizes.clear()
             work.mkdir(parents=True)
             try:
                 batch = self._store(waiting, work)
@@ -180,7 +185,7 @@ class Campaign:
         with _Worker(self.python, work) as worker:
             while waiting:
                 largest = max(plan.most_bytes for plan in (*batch, waiting[0]))
-                room = self.limits.disk_bytes - used_bytes(self.folder)
+                room = self.limits.disk_bytes - self._used_bytes()
                 if batch and waiting[0].most_bytes + largest > room:
                     break
                 plan = waiting.pop(0)
@@ -188,7 +193,8 @@ class Campaign:
                 if self._store_one(worker, plan):
                     batch.append(plan)
                 self._pace.store(time.monotonic() - begin)
-                self._tell("store", batch, waiting, plan.spec.text)
+                spec = plan.spec
+                self._tell("store", batch, waiting, f"{spec.engine} {spec.layout}:{spec.chain}")
         return batch
 
     def _store_one(self, worker: _Worker, plan: CellPlan) -> bool:
@@ -239,6 +245,14 @@ class Campaign:
             self.ledger.add("failed", task=task.key, error=answer["error"], message=answer["message"])
         self._pace.sample(time.monotonic() - begin)
 
+    def _used_bytes(self) -> int:
+        """Look at each store once: they stay as they are, and some have very many files."""
+        places = [*self.folder.iterdir(), *(self.folder / _STORES).iterdir()]
+        for place in places:
+            if place.name != _STORES and place not in self._sizes:
+                self._sizes[place] = used_bytes(place)
+        return sum(self._sizes[place] for place in places if place.name != _STORES)
+
     def _tell(self, stage: str, batch: list[CellPlan], waiting: list[CellPlan], note: str) -> None:
         ledger = self.ledger
         every = [task for plan in self.plans for task in self.tasks(plan) if ledger.is_possible(task)]
@@ -257,7 +271,7 @@ class Campaign:
                 tasks_done=sum(map(ledger.is_decided, every)),
                 tasks_total=len(every),
                 values=ledger.count,
-                disk_bytes=used_bytes(self.folder),
+                disk_bytes=self._used_bytes(),
                 left_s=left_s,
                 note=note,
             )
@@ -290,9 +304,7 @@ def _check(answer: dict[str, Any]) -> None:
         )
         raise ResultsError(msg)
     if answer["error"] in _NOT_OF_THE_CELL:
-        msg = (
-            f"A run needs its volume and its engines while it lasts: {answer['message']} --resume goes on."
-        )
+        msg = f"A run needs its volume and its engines while it lasts: {answer['message']} --resume goes on."
         raise ResultsError(msg)
 
 
@@ -302,13 +314,14 @@ class _Worker:
     def __init__(self, python: Path, folder: Path) -> None:
         self._python, self._folder = python, folder
         self._process: WorkerProcess | None = None
+        self._pid = 0
 
     def ask(self, **message: Any) -> dict[str, Any]:
         if self._process is None:
             self._process = WorkerProcess(self._python, self._folder, timeout_s=_TIMEOUT_S)
             # Killed with this process, lest it goes on to write where the next run clears up. One that cannot even do
             # this is no matter of a cell.
-            self._process.ask(do="follow", parent=os.getpid())
+            self._pid = self._process.ask(do="follow", parent=os.getpid())["pid"]
         try:
             return self._process.ask(**message)
         except ResultsError as error:
@@ -323,4 +336,8 @@ class _Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None:
+            if kind is not None:
+                # Nobody waits for the end of what it is doing.
+                with suppress(ProcessLookupError):
+                    os.kill(self._pid, signal.SIGKILL)
             self._process.close()

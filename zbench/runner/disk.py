@@ -53,12 +53,12 @@ def bound_bytes(shape: Shape, layout: ArrayLayout, itemsize: int) -> int:
     return (prod(grid) + 1) * (object_bytes + index_bytes) + _METADATA_OBJECTS * _OBJECT_BYTES
 
 
-def used_bytes(folder: Path) -> int:
-    """Add up what a folder takes on the disk.
+def used_bytes(place: Path) -> int:
+    """Add up what a file or folder takes on the disk.
 
     Parameters
     ----------
-    folder
+    place
         It, with all in it; files may come and go meanwhile.
 
     Returns
@@ -66,7 +66,9 @@ def used_bytes(folder: Path) -> int:
     int
         Bytes of whole blocks.
     """
-    return sum(_blocks(f"{place}/{name}") for place, _, names in os.walk(folder) for name in (".", *names))
+    if not place.is_dir():
+        return _blocks(str(place))
+    return sum(_blocks(f"{folder}/{name}") for folder, _, names in os.walk(place) for name in (".", *names))
 
 
 def _blocks(path: str) -> int:

@@ -152,13 +152,14 @@ def _prepared(path: str) -> npt.NDArray[Any]:
 
 
 def _follow(_folder: Path, message: dict[str, Any]) -> dict[str, Any]:
-    """End with the process that asks, even if that is killed: what it measures for would be cleared away."""
+    """End with the process that asks, even if that is killed, but not before it at a Ctrl-C, which is sent to both."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != message["parent"]:
             # It was gone before this was set up.
             os.kill(os.getpid(), signal.SIGKILL)
-    return {"following": message["parent"]}
+    return {"pid": os.getpid()}
 
 
 def _cell(folder: Path, message: dict[str, Any]) -> StoredCell:

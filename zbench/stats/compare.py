@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 
 from zbench.errors import InsufficientSamplesError
 from zbench.model import Comparison, Verdict
@@ -147,14 +147,14 @@ def ratio_of_intervals(
         told = " and ".join(f"{one.estimate:.4g} in {one.low:.4g}..{one.high:.4g}" for one, _ in sides)
         msg = f"Two medians are compared by intervals with a width: got {told}. Measure again and keep the samples."
         raise InsufficientSamplesError(msg)
-    widths = [math.log(one.high / one.low) / (2 * float(stats.norm.ppf((1 + known) / 2))) for one, known in sides]
+    widths = [math.log(one.high / one.low) / (2 * NormalDist().inv_cdf((1 + known) / 2)) for one, known in sides]
     distance, error = math.log(candidate.estimate / baseline.estimate), math.hypot(*widths)
-    reach = float(stats.norm.ppf((1 + confidence) / 2)) * error
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * error
     return RatioTest(
         ratio=math.exp(distance),
         low=math.exp(distance - reach),
         high=math.exp(distance + reach),
-        p_value=2 * float(stats.norm.sf(abs(distance) / error)),
+        p_value=_two_sided(abs(distance) / error),
     )
 
 
@@ -175,8 +175,7 @@ def _place(first: int, second: int, error: float) -> int:
     if math.comb(first + second, first) < _EXACT:
         return int(np.searchsorted(_distribution(first, second), error / 2, side="right"))
     spread = math.sqrt(first * second * (first + second + 1) / 12)
-    quantile = float(stats.norm.ppf(error / 2))
-    return max(0, math.floor(first * second / 2 + quantile * spread))
+    return max(0, math.floor(first * second / 2 + NormalDist().inv_cdf(error / 2) * spread))
 
 
 def _p_value(first: int, second: int, smaller: float) -> float:
@@ -184,7 +183,12 @@ def _p_value(first: int, second: int, smaller: float) -> float:
         # Half a tie is rounded up: the value may be too large, never too small.
         return min(1.0, 2 * float(_distribution(first, second)[math.ceil(smaller)]))
     spread = math.sqrt(first * second * (first + second + 1) / 12)
-    return min(1.0, 2 * float(stats.norm.cdf((smaller + 0.5 - first * second / 2) / spread)))
+    return _two_sided(max(0.0, first * second / 2 - smaller - 0.5) / spread)
+
+
+def _two_sided(distance: float) -> float:
+    """Tell how likely a normal value is so many deviations or more from its mean; exact in the far tail, too."""
+    return math.erfc(distance / math.sqrt(2))
 
 
 @lru_cache(maxsize=64)
@@ -228,6 +232,8 @@ def judge(
     list of Comparison
         In the same order; without a test, inconclusive and of ratio NaN.
     """
+    from scipy import stats  # noqa: PLC0415 - takes a second to import, and most commands need no statistics
+
     made = [test.p_value for test in tests if test is not None]
     corrected = iter(stats.false_discovery_control(made).tolist() if made else ())
     nothing = Comparison(ratio=math.nan, low=math.nan, high=math.nan, p_value=None, verdict=Verdict.INCONCLUSIVE)

@@ -21,8 +21,8 @@ from zbench.results import environment_fields, environment_id, write_atomically,
 from zbench.units import format_shape
 
 if TYPE_CHECKING:
+    from zbench.harness.cryoet.crop import Crop
     from zbench.harness.cryoet.request import CryoetRequest
-    from zbench.harness.cryoet.source import Crop
     from zbench.model import Environment, Volume
     from zbench.runner.campaign import Campaign
 

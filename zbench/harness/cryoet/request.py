@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zbench.errors import ResultsError
+from zbench.harness.cryoet.crop import VolumeRequest
 from zbench.harness.cryoet.folder import begun_head
 from zbench.harness.cryoet.selection import Selection
-from zbench.harness.cryoet.source import VolumeRequest
 from zbench.units import GIB
 
 if TYPE_CHECKING:

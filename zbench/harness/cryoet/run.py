@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zbench.datasets.portal import Planned
+    from zbench.harness.cryoet.crop import Crop
     from zbench.harness.cryoet.request import CryoetRequest
     from zbench.harness.cryoet.selection import Selected
-    from zbench.harness.cryoet.source import Crop
     from zbench.model import Environment, Volume
     from zbench.runner.standing import Standing
 

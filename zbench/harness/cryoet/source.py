@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zbench.datasets import card, load, read_voxels
-from zbench.datasets.portal import Wanted, cached, choose, find_tomograms, planned_bytes, read_crop
-from zbench.errors import DataError, LayoutError, RefusedError, UnknownNameError
+from zbench.errors import DataError, RefusedError, UnknownNameError
+from zbench.harness.cryoet.crop import Crop, crop_box, slug
 from zbench.harness.cryoet.memory import memory_limit
+from zbench.harness.cryoet.portal import portal_crop
 from zbench.model import Box
-from zbench.units import format_bytes, format_shape
+from zbench.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,87 +25,16 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from zbench.datasets.portal import Planned
+    from zbench.harness.cryoet.crop import VolumeRequest
     from zbench.model import Volume
     from zbench.units import Shape
 
-__all__ = ["EMBEDDED", "Crop", "Keep", "VolumeRequest", "crop_box", "find_volume", "located", "refuse_too_large"]
-
-Keep: TypeAlias = "Callable[[Path, Callable[[Planned], bool], Callable[[int, int], None]], tuple[Volume, Path]]"
+__all__ = ["EMBEDDED", "find_volume", "located", "refuse_too_large"]
 
 EMBEDDED = "cryoet-phantom-256"
 # Stored and verified, a crop is in memory as it was written and as it was read, with the chunks on their way.
 _COPIES = 4
 _SLAB_BYTES = 64 * 1024**2
-_NAME_LENGTH = 60
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VolumeRequest:
-    """Which voxels are wanted.
-
-    Attributes
-    ----------
-    source
-        Number of a dataset of the portal, name in the registry, or path of a file, a folder of planes, or a Zarr array
-        or group; ``None`` is the embedded phantom.
-    volume_size
-        Keep at most so many voxels an axis; ``None`` keeps all.
-    at
-        Voxel in the middle of the crop, ``(z, y, x)``; ``None`` is the middle of the volume.
-    member
-        Which array of a file that holds several.
-    run, tomogram, voxel_spacing
-        Which tomogram of a dataset of the portal: name or number of the run, number of the tomogram, spacing in
-        angstrom.
-    """
-
-    source: str | None = None
-    volume_size: int | None = 256
-    at: Shape | None = None
-    member: str | None = None
-    run: str | None = None
-    tomogram: int | None = None
-    voxel_spacing: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Crop:
-    """A crop of a volume that is known and not yet read.
-
-    Attributes
-    ----------
-    name
-        For the keys of results: letters, digits, points and hyphens.
-    title
-        Where it is from, for people.
-    whole
-        Extent of the volume in voxels, ``(z, y, x)``.
-    box
-        What is taken of it.
-    itemsize
-        Bytes of a voxel.
-    keep
-        Brings the voxels to a ``.npy`` file: told the folder for it, whom to ask before a download, and whom to tell
-        the bytes that are there and those that will be; gives the volume, mapped, and its file.
-    notes
-        What was decided for the user, one sentence each.
-    download_bytes
-        What is still to be fetched over the network.
-    """
-
-    name: str
-    title: str
-    whole: Shape
-    box: Box
-    itemsize: int
-    keep: Keep
-    notes: tuple[str, ...] = ()
-    download_bytes: int = 0
-
-    @property
-    def logical_bytes(self) -> int:
-        """Bytes of the voxels of the crop."""
-        return self.box.voxels * self.itemsize
 
 
 def find_volume(request: VolumeRequest) -> Crop:
@@ -134,7 +63,7 @@ def find_volume(request: VolumeRequest) -> Crop:
     """
     source = request.source
     if source is not None and _is_number(source):
-        return _of_portal(request, int(source))
+        return portal_crop(request, int(source))
     given = {"run": request.run, "tomogram": request.tomogram, "voxel spacing": request.voxel_spacing}
     wrong = [name for name, value in given.items() if value is not None]
     if wrong:
@@ -172,49 +101,6 @@ def located(source: str | None) -> str | None:
     except UnknownNameError:
         # What does not exist is told of as the user wrote it.
         return str(Path(source).absolute()) if Path(source).exists() else source
-
-
-def crop_box(shape: Shape, size: int | None, at: Shape | None) -> Box:
-    """Lay a crop into a volume.
-
-    Parameters
-    ----------
-    shape
-        Extent of the volume in voxels, ``(z, y, x)``.
-    size
-        Keep at most so many voxels an axis; ``None`` keeps all.
-    at
-        Voxel in its middle; ``None`` is the middle of the volume.
-
-    Returns
-    -------
-    Box
-        Inside the volume. An axis that is no longer than the size is taken whole.
-
-    Raises
-    ------
-    LayoutError
-        If the crop would leave the volume.
-    """
-    kept = tuple(extent if size is None else min(extent, size) for extent in shape)
-    if at is None:
-        start = tuple((extent - keep) // 2 for extent, keep in zip(shape, kept, strict=True))
-    else:
-        low = tuple(keep // 2 if keep < extent else 0 for extent, keep in zip(shape, kept, strict=True))
-        high = tuple(
-            extent - keep + keep // 2 if keep < extent else extent - 1 for extent, keep in zip(shape, kept, strict=True)
-        )
-        if len(at) != len(shape) or not all(a <= place <= b for a, place, b in zip(low, at, high, strict=True)):
-            ranges = ", ".join(f"{axis} {a} to {b}" for axis, a, b in zip("zyx", low, high, strict=True))
-            msg = (
-                f"A crop lies inside its volume: {format_shape(kept)} voxels around {','.join(map(str, at))} leave the "
-                f"volume of {','.join(map(str, shape))} (z, y, x). Its middle can be at {ranges}."
-            )
-            raise LayoutError(msg)
-        start = tuple(
-            place - keep // 2 if keep < extent else 0 for place, keep, extent in zip(at, kept, shape, strict=True)
-        )
-    return Box(start, tuple(first + keep for first, keep in zip(start, kept, strict=True)))
 
 
 def refuse_too_large(crop: Crop) -> None:
@@ -267,7 +153,7 @@ def _of_volume(request: VolumeRequest, source: str | None) -> Crop:
         spacing = volume.spacing[-3:] if volume.spacing and len(volume.spacing) >= 3 else None
         kept = replace(
             volume,
-            name=_slug(volume.name),
+            name=slug(volume.name),
             array=array,
             axes=volume.axes[-3:].rjust(3, "z"),
             spacing=spacing,
@@ -276,14 +162,21 @@ def _of_volume(request: VolumeRequest, source: str | None) -> Crop:
         return kept, target
 
     return Crop(
-        name=_slug(volume.name),
-        title=source or EMBEDDED,
+        name=slug(volume.name),
+        title=_title(source or EMBEDDED),
         whole=shape,
         box=box,
         itemsize=np.dtype(volume.array.dtype).itemsize,
         keep=keep,
         notes=(*notes, *told),
     )
+
+
+def _title(source: str) -> str:
+    try:
+        return card(source).title
+    except UnknownNameError:
+        return source
 
 
 def _three_axes(volume: Volume) -> tuple[Callable[[Box], npt.NDArray[Any]], Shape, tuple[str, ...]]:
@@ -356,62 +249,3 @@ def _write_slabs(
     array.flush()
     kept: npt.NDArray[Any] = np.load(target, mmap_mode="r")
     return kept
-
-
-def _of_portal(request: VolumeRequest, dataset: int) -> Crop:
-    wanted = Wanted(
-        dataset=dataset,
-        run=request.run,
-        tomogram=request.tomogram,
-        voxel_spacing=request.voxel_spacing,
-        size=request.volume_size,
-    )
-    if request.at is not None:
-        found = find_tomograms(dataset, run=request.run, tomogram=request.tomogram, voxel_spacing=request.voxel_spacing)
-        shape = choose(found, wanted).shape
-        wanted = replace(wanted, size=None, box=crop_box(shape, request.volume_size, request.at))
-    known = cached(wanted)
-
-    def keep(
-        _folder: Path, approve: Callable[[Planned], bool], progress: Callable[[int, int], None]
-    ) -> tuple[Volume, Path]:
-        volume = read_crop(wanted, approve=approve, progress=progress)
-        path = cached(wanted)
-        if path is None:
-            msg = f"A crop that was fetched lies in the cache: that of portal dataset {dataset} is gone. Run again."
-            raise DataError(msg)
-        return replace(volume, name=_known_crop(dataset, path, keep).name), path
-
-    if known is not None:
-        return _known_crop(dataset, known, keep)
-    planned = planned_bytes(wanted)
-    tomogram = planned.tomogram
-    return Crop(
-        name=f"portal-{dataset}-{tomogram.id}",
-        title=f"tomogram {tomogram.id} of run {tomogram.run_name}, dataset {dataset} of the CryoET Data Portal",
-        whole=tomogram.shape,
-        box=planned.box,
-        itemsize=planned.logical_bytes // planned.box.voxels,
-        download_bytes=planned.size_bytes,
-        keep=keep,
-    )
-
-
-def _known_crop(dataset: int, path: Path, keep: Keep) -> Crop:
-    """Tell of a crop that lies in the cache, without asking the portal."""
-    told = json.loads(path.with_suffix(".json").read_bytes())
-    tomogram = told["portal"]["tomogram"]
-    array = np.load(path, mmap_mode="r")
-    return Crop(
-        name=f"portal-{dataset}-{tomogram['id']}",
-        title=f"tomogram {tomogram['id']} of run {tomogram['run_name']}, dataset {dataset} of the CryoET Data Portal",
-        whole=tuple(tomogram["shape"]),
-        box=Box(tuple(told["box"]["start"]), tuple(told["box"]["stop"])),
-        itemsize=array.dtype.itemsize,
-        keep=keep,
-    )
-
-
-def _slug(name: str) -> str:
-    stem = re.sub(r"(\.(ome|tar|gz|bz2|zarr|mrc|rec|map|tiff?|npy|em|h5|hdf5?|zip|st|ali|mrcs))+$", "", name.lower())
-    return re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:_NAME_LENGTH] or "volume"

@@ -75,7 +75,7 @@ def _purpose(evidence: Evidence, volume: VolumeFacts, condition: Condition, patt
         return
     between = choice.compromise
     if between.configuration == fast.configuration:
-        yield "It is the best compromise of time and size too."
+        yield "By its estimate it is the best compromise of time and size too."
         return
     yield (
         f"The best compromise of time and size is {spoken(between.configuration, volume.shape)}: "
@@ -112,10 +112,12 @@ def _sureness(choice: Chosen, *, engines: int) -> str:
         rest = "the other" if others == 1 else f"all {others} others"
         return f"How sure: {_confidence(fast)} that it is faster than {rest}."
     apart = others - len(fast.tied)
+    if not apart:
+        return f"How sure: not at all, for none of {counted(others, 'other')} can be told apart from it."
     rest = f"the remaining {'one is' if apart == 1 else f'{apart} are'} slower with {_confidence(fast)} confidence"
     return (
         f"How sure: of {counted(others, 'other')}, {len(fast.tied)} cannot be told apart from it "
-        f"({names(fast.tied, engines=engines)})" + (f"; {rest}." if apart else ".")
+        f"({names(fast.tied, engines=engines)}); {rest}."
     )
 
 
@@ -190,7 +192,7 @@ def _workload(evidence: Evidence, choice: Chosen, pattern: str) -> str:
     if choice.compromise is not None:
         between = choice.compromise
         if between.configuration == fast.configuration:
-            parts.append("It is the best compromise too.")
+            parts.append("By its estimate it is the best compromise too.")
         else:
             parts.append(
                 f"Best compromise is {named(between.configuration, engines=engines)} at {duration(between.time)} and "
@@ -206,6 +208,8 @@ def _told_apart(choice: Chosen, *, engines: int) -> str:
         return ", but its time has no interval, so it cannot be told apart from any other"
     if not choice.fastest.tied:
         return ", told apart from every other"
+    if len(choice.fastest.tied) == choice.compared - 1:
+        return ", but none of the others can be told apart from it"
     return f"; {names(choice.fastest.tied, engines=engines)} cannot be told apart from it"
 
 

@@ -121,7 +121,7 @@ def _volume(volume: VolumeFacts, pictures: Mapping[str, Picture]) -> Iterator[Bl
         ("name", code(volume.name)),
         ("what it is", plain(volume.title) or NOTHING),
         ("shape (z, y, x)", f"{extent(volume.shape)} voxels"),
-        ("dtype", code(volume.dtype)),
+        ("dtype", code(volume.type_name)),
         ("logical size", format_bytes(volume.logical_bytes)),
         ("voxel spacing (z, y, x)", plain(spacing)),
         *_crop(volume),

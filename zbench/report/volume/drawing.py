@@ -41,6 +41,8 @@ SETTINGS = {
     "svg.fonttype": "path",
 }
 
+_FARTHEST = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
@@ -169,9 +171,11 @@ def ends(time: Measured) -> list[float]:
     Returns
     -------
     list
-        The estimate, and the ends of the interval if there are any that a logarithmic axis can show.
+        The estimate, and the ends of the interval. Of an end that is far off the axis shows a part of the way: few
+        samples can have an interval over many powers of ten, beside which nothing else could be seen.
     """
-    return [end for end in (time.value, time.low, time.high) if end is not None and end > 0]
+    found = [end for end in (time.value, time.low, time.high) if end is not None]
+    return [min(max(end, time.value / _FARTHEST), time.value * _FARTHEST) for end in found]
 
 
 def time_axis(axis: Any, values: Sequence[float]) -> None:
@@ -228,7 +232,7 @@ def _round_numbers(low: float, high: float) -> list[float]:
     found: list[float] = []
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
         finer = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
-        if len(finer) > 6 and len(found) >= 2:
+        if len(finer) > 5 and len(found) >= 2:
             break
         found = finer
-    return found[:: -(-len(found) // 6)]
+    return found[:: -(-len(found) // 5)]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["ReportInfo", "VolumeFacts", "volume_facts"]
 
 # A histogram of some planes looks like that of all of them, and a volume may be larger than memory.
-_HISTOGRAM_PLANES = 64
+_HISTOGRAM_VOXELS = 2**24
+_FEWEST_PLANES = 16
 _BINS = 128
 # More pixels than the widest figure has are thrown away by the eye, but not by the file.
 _LARGEST_PLANE = 512
@@ -78,6 +79,12 @@ class VolumeFacts:
         """Number of bytes that the voxels take as they are."""
         return prod(self.shape) * np.dtype(self.dtype).itemsize
 
+    @property
+    def type_name(self) -> str:
+        """Type of a voxel as people write it, for example ``uint8``."""
+        given = np.dtype(self.dtype)
+        return given.name if given.byteorder != ">" else f"big-endian {given.name}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportInfo:
@@ -120,7 +127,8 @@ def volume_facts(
     Returns
     -------
     VolumeFacts
-        With the middle planes, thinned to at most 512 pixels an axis, and a histogram of at most 64 planes.
+        With the middle planes, thinned to at most 512 pixels an axis, and a histogram of all voxels or, beyond 16 million,
+        of evenly spread planes.
 
     Raises
     ------
@@ -137,7 +145,8 @@ def volume_facts(
     planes = tuple(
         _thinned(np.asarray(volume.array[(slice(None),) * axis + (middle[axis],)])) for axis in range(len(shape))
     )
-    step = -(-shape[0] // _HISTOGRAM_PLANES)
+    most = max(_FEWEST_PLANES, _HISTOGRAM_VOXELS // prod(shape[1:]))
+    step = -(-shape[0] // most)
     places = range(0, shape[0], step)
     counts, edges = _histogram(volume, places)
     return VolumeFacts(

@@ -83,9 +83,9 @@ def draw_front(evidence: Evidence, condition: Condition, volume: VolumeFacts, *,
         f"show the {kind}, bars the intervals, and a line joins the configurations that none beats in both. {extremes}"
     )
     caption = (
-        "Compression ratio (logical ÷ stored bytes) against read time. Bars are the intervals of the times; a ratio is "
-        "exact. The line joins what no other configuration beats in both by its estimate; its points are numbered, "
-        "fastest first, as in the tables below."
+        "Compression ratio (logical ÷ stored bytes) against read time. Bars are the intervals of the times, and go on "
+        "where they leave the panel; a ratio is exact. The line joins what no other configuration beats in both by its "
+        "estimate; its points are numbered, fastest first, as in the tables below."
     )
     return Drawn(canvas, Picture(name, alternative, caption))
 

@@ -52,7 +52,7 @@ def draw_volume(volume: VolumeFacts, *, name: str) -> Drawn | None:
         squeeze=False,
         height_ratios=[2.9, 1.9][: 2 if planes and has_counts else 1],
     )
-    told = [f"{volume.name}, {extent(volume.shape)} voxels of {volume.dtype}."]
+    told = [f"{volume.name}, {extent(volume.shape)} voxels of {volume.type_name}."]
     if planes:
         limits = _limits(planes)
         for axis, plane, normal in zip(parts[0, 0].subplots(1, 3), planes, range(3), strict=True):
@@ -107,12 +107,12 @@ def _plane(axis: Any, volume: VolumeFacts, plane: npt.NDArray[Any], normal: int,
 def _histogram(axis: Any, volume: VolumeFacts) -> str:
     counts, edges = np.asarray(volume.counts), np.asarray(volume.edges)
     axis.stairs(counts, edges, fill=True, color=series(0).colour)
-    axis.set_xlabel(f"value of a voxel, as stored ({volume.dtype})")
+    axis.set_xlabel(f"value of a voxel, as stored ({volume.type_name})")
     axis.set_ylabel("voxels in a bin")
     axis.ticklabel_format(axis="y", scilimits=(0, 4), useMathText=False)
     axis.spines[["top", "right"]].set_color(LIGHT["rule"])
     peak = int(counts.argmax())
     return (
-        f"The histogram reaches from {number(float(edges[0]))} to {number(float(edges[-1]))} and peaks between "
-        f"{number(float(edges[peak]))} and {number(float(edges[peak + 1]))}."
+        f"The bins of the histogram reach from {number(float(edges[0]))} to {number(float(edges[-1]))}; most voxels in "
+        f"a bin lie between {number(float(edges[peak]))} and {number(float(edges[peak + 1]))}."
     )

@@ -53,16 +53,13 @@ def chunk_findings(evidence: Evidence, condition: Condition, sweep: Sweep) -> It
             baseline=best.configuration,
             comparisons=every_pair(len(cells)),
         )
+        head = f"{code(pattern)}: {code(best.configuration.layout)} takes {duration(best.time)}, the least"
+        if len(best.tied) == len(cells) - 1:
+            yield f"{head}, but none of the others can be told apart from it."
+            continue
         tied = listed([code(cell.layout) for cell in best.tied])
-        yield (
-            f"{code(pattern)}: {code(best.configuration.layout)} takes {duration(best.time)}, the least"
-            + (f" ({tied} cannot be told apart from it)" if best.tied else "")
-            + (
-                f"; {code(worst.layout)} takes {ratio(cost)} times as long."
-                if cost.excludes_one
-                else f"; none of {counted(len(cells), 'layout')} is told apart from it."
-            )
-        )
+        told = f" ({tied} cannot be told apart from it)" if best.tied else ""
+        yield f"{head}{told}; {code(worst.layout)} takes {ratio(cost)} times as long."
 
 
 def _value(time: Measured | None) -> float:
