@@ -100,7 +100,8 @@ amplification: $(INSTALLED) ## Count requests of real reads and hold them agains
 .PHONY: test
 test: $(INSTALLED_TEST) browser ## Run the tests with branch coverage, then the engine contract in every asv environment
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	# Both processes take whole files, whose tests share what they set up.
+	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/python .ci/contract.py

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import click
 from asv import util
 from asv.config import Config
 from asv.console import log
-from asv.environment import get_environments, iter_matrix
+from asv.environment import Environment, get_environments, iter_matrix
 
 from zbench.asv_plugin.uv_tool import find_python
 
@@ -36,11 +37,13 @@ def main() -> int:
     wanted = list(iter_matrix(conf.environment_type, conf.pythons, conf))
     failed = []
     for environment in environments:
-        click.echo(f"\n== {SUITE} in {environment.name}")
         environment.create()
-        python = environment.find_executable("python")
-        if subprocess.run([python, "-m", "pytest", SUITE], check=False).returncode != 0:  # noqa: S603 - fixed command
-            failed.append(environment.name)
+    # Two at a time: each is one process.
+    with ThreadPoolExecutor(2) as both:
+        for environment, done in zip(environments, both.map(_run, environments), strict=True):
+            click.echo(f"\n== {SUITE} in {environment.name}\n{done.stdout}")
+            if done.returncode != 0:
+                failed.append(environment.name)
     click.echo(
         f"\n{SUITE} ran in {len(environments)} of {len(wanted)} environments, "
         f"failed in {len(failed)}{': ' if failed else ''}{', '.join(failed)}"
@@ -49,6 +52,13 @@ def main() -> int:
         click.echo("An engine is checked in at least one environment: none of the interpreters above starts.", err=True)
         return 1
     return len(failed)
+
+
+def _run(environment: Environment) -> subprocess.CompletedProcess[str]:
+    command = [environment.find_executable("python"), "-m", "pytest", SUITE]
+    return subprocess.run(  # noqa: S603 - fixed command
+        command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def _print_interpreters(pythons: list[str]) -> None:

@@ -32,7 +32,7 @@ class Stored:
     rounds = 2
     # More than nothing: one execution before the samples, which pays for the threads and caches that they find ready.
     warmup_time = 0.001
-    repeat = (2, 5, 0.2)
+    repeat = (2, 4, 0.1)
     # What hardly depends on the chain is measured with the first chain of each question.
     every_chain = True
 

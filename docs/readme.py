@@ -11,8 +11,8 @@ from pathlib import Path
 import cog
 
 PROGRAMS = Path(sys.executable).parent
-# As wide as GitHub shows without a scroll bar.
-COLUMNS = "120"
+# The tables of a summary need so many.
+COLUMNS = "134"
 
 
 def command(line: str, *, keep: int | None = None) -> None:
@@ -56,6 +56,7 @@ def grid() -> None:
 def columns() -> None:
     """List the columns of the results table, from the docstring that the code is read with."""
     from numpydoc.docscrape import ClassDoc
+
     from zbench.results.table import Row
 
     cog.outl("| column | means |\n|---|---|")

@@ -484,7 +484,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, preset):
 
 
 def test_batches_keep_the_disk_within_its_bound(tmp_path, preset):
-    size, chains = 64, ("none", "zstd-1", "gzip-1", "blosc-lz4-1-shuffle")
+    size, chains = 64, ("none", "zstd-1", "gzip-1")
     output, configs = tmp_path / "r", preset(*chains)
     a_cell = max(plan.most_bytes for plan in use_case.prepare(request_of(output, configs, size=size)).selected.plans)
     # The crop, two cells, and one that is being written.
@@ -494,8 +494,8 @@ def test_batches_keep_the_disk_within_its_bound(tmp_path, preset):
 
     def step(status):
         stages.append(status.standing.stage)
-        # Four cells of two times in three rounds: what follows does not matter here.
-        if stages.count("sample") == 24:
+        # Three cells of two times in three rounds: what follows does not matter here.
+        if stages.count("sample") == 18:
             raise KeyboardInterrupt
 
     def watch():
@@ -512,7 +512,7 @@ def test_batches_keep_the_disk_within_its_bound(tmp_path, preset):
         watcher.join()
     assert len(lines_of(output, "stored")) == len(chains)
     # One cell or two at a time, so storing began again at least once after times were taken.
-    assert re.fullmatch(r"(s{1,2}t+){2,4}", "".join("s" if stage == "store" else "t" for stage in stages))
+    assert re.fullmatch(r"(s{1,2}t+){2,3}", "".join("s" if stage == "store" else "t" for stage in stages))
     assert len(seen) > 100
     assert 2 * size**3 * 4 < max(seen) <= bound
 

@@ -286,6 +286,19 @@ def test_a_selection_keeps_what_is_asked_for():
     assert {plan.spec.engine for plan in plans} == {"zarr-python"}
 
 
+def test_of_a_large_volume_writing_is_timed_for_the_chains_alone_unless_asked_for():
+    large, small = (
+        select(Selection(engines=("zarr-python",)), "v", (extent,) * 3, 4) for extent in (512, 256)
+    )  # fmt: skip
+    writing = [plan.spec for plan in large.plans if "write" in plan.operations]
+    assert {spec.layout for spec in writing} == {"v3-c64"}
+    assert len(writing) == 4 < len(large.plans)
+    assert "writing is timed for the question 'codec' alone" in large.notes[-1]
+    assert all("write" in plan.operations for plan in small.plans)
+    asked = select(Selection(engines=("zarr-python",), workloads=("write",)), "v", (512,) * 3, 4)
+    assert {plan.operations for plan in asked.plans} == {("write",)}
+
+
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [

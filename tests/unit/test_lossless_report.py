@@ -27,8 +27,8 @@ from zbench.report.lossless.contrast import across, paired, pooled, tied_with_fa
 from zbench.report.lossless.findings import engine_findings, format_findings
 from zbench.report.lossless.fit import chunk_cost, cost_ratio
 from zbench.report.lossless.record import Column, Times
-from zbench.report.text import compared, number, table
 from zbench.report.lossless.verdict import Judgement, judge_direction, overall
+from zbench.report.text import compared, number, table
 from zbench.runner import Progress
 from zbench.stats import Interval
 

@@ -245,6 +245,23 @@ def test_the_cost_of_the_wrong_chunk_shape_is_told_for_each_pattern():
     assert "`v3-c128x16x128` takes 16.0 [" in plane
 
 
+def test_a_layout_with_a_wide_interval_is_not_called_the_worst():
+    rows = [timed(0.01, layout="v3-c64"), timed(0.02, layout="v3-c32"), timed(0.03, layout="v3-c8", low=0.005, high=9)]
+    evidence = gathered(rows, "tomogram")
+    (sentence,) = chunk_findings(evidence, WARM, chunk_sweeps(evidence, WARM, VOLUME.shape)[0])
+    assert "(`v3-c8` cannot be told apart from it); `v3-c32` takes 2.00 [" in sentence
+
+
+def test_where_nothing_is_told_apart_the_report_says_so():
+    rows = [
+        timed(0.01, layout=layout, pattern=pattern, spread=0.5)
+        for layout, pattern in product(("v3-c32", "v3-c64", "v3-c16"), ("xy_plane", "full_read"))
+    ]
+    text = report(rows)
+    assert "How sure: not at all, for none of 2 others can be told apart from it." in text
+    assert text.count("but none of the others can be told apart from it") == 4
+
+
 def test_what_is_missing_is_told_with_its_reason():
     rows = [
         timed(0.01),

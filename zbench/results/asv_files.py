@@ -1,4 +1,4 @@
-"""asv's result files, format 2, as rows: one for each benchmark, parameter combination, commit and environment."""
+"""Result files of asv, format 2, as rows: one for each benchmark, parameter combination, commit and environment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class AsvRow:
     requirements
         Package and version of the environment's matrix, with ``python``.
     benchmark
-        Full name, for example ``read.Chains.time_full_read``.
+        Full name, for example ``read.CodecPatterns.time_read``.
     parameters
         Name and value of each parameter.
     value

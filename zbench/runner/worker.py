@@ -97,8 +97,8 @@ def _deep(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
     peak = None
     try:
         with deep_sampler(cell, operation, folder=written, cache=cache, values=values) as sampler:
-            taken = [sampler.take()]
             end = time.monotonic() + message["seconds"]
+            taken = [sampler.take()]
             while len(taken) < _MOST_SAMPLES and time.monotonic() < end:
                 taken.append(sampler.take())
             if message["peak"]:

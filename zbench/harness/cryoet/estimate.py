@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Estimate", "estimate"]
 
-# Rules of thumb for one core, so that a wish for hours is told from one for minutes. Measured on two cores at 2.5 GHz.
-_READ_BYTES_S = 0.35e9
-_WRITE_BYTES_S = 0.15e9
+# Rules of thumb, so that a wish for hours is told from one for minutes: what a tomogram of float32 took on two cores.
+_READ_BYTES_S = 0.5e9
+_WRITE_BYTES_S = {"none": 0.7e9, "lz4-": 0.5e9, "": 0.12e9}
 _REQUEST_S = 0.5e-3
 _A_VALUE_S = 0.09
 _A_PROCESS_S = 2.5
@@ -67,19 +67,21 @@ def estimate(prepared: Prepared) -> Estimate:
     plans = prepared.selected.plans
     storing = sum(_store_s(prepared, cell) for cell in plans)
     rounds = FEWEST_ROUNDS * (_A_PROCESS_S + sum(_round_s(prepared, cell) for cell in plans))
-    least = storing + rounds
+    # The first process executes everything once more, to see how much memory it takes.
+    memory = sum(_once_s(prepared, cell, operation) for cell in plans for operation in cell.operations)
+    least = storing + rounds + memory
     everything = prepared.crop.logical_bytes + sum(cell.most_bytes for cell in plans)
     largest = max(cell.most_bytes for cell in plans)
     return Estimate(
         cells=len(plans),
-        times=sum(_times(prepared, cell, operation) for cell in plans for operation in cell.operations),
+        times=sum(_times(prepared, operation) for cell in plans for operation in cell.operations),
         least_s=least,
         most_s=max(least, prepared.request.seconds),
         disk_bytes=min(everything + largest, prepared.request.max_disk_bytes),
     )
 
 
-def _times(prepared: Prepared, _cell: CellPlan, operation: str) -> int:
+def _times(prepared: Prepared, operation: str) -> int:
     return 1 if operation == WRITE else len(prepared.cache_states)
 
 
@@ -87,7 +89,7 @@ def _store_s(prepared: Prepared, cell: CellPlan) -> float:
     """Written once, read once, and each pattern read once to be counted."""
     size = prepared.crop.logical_bytes
     reads = sum(_once_s(prepared, cell, operation) for operation in cell.operations if operation != WRITE)
-    return _A_CELL_S + size / _WRITE_BYTES_S + size / _READ_BYTES_S + reads
+    return _A_CELL_S + _once_s(prepared, cell, WRITE) + size / _READ_BYTES_S + reads
 
 
 def _round_s(prepared: Prepared, cell: CellPlan) -> float:
@@ -95,13 +97,14 @@ def _round_s(prepared: Prepared, cell: CellPlan) -> float:
     found = 0.0
     for operation in cell.operations:
         once = _once_s(prepared, cell, operation)
-        found += _times(prepared, cell, operation) * (once + max(once, _A_VALUE_S))
+        found += _times(prepared, operation) * (once + max(once, _A_VALUE_S))
     return found
 
 
 def _once_s(prepared: Prepared, cell: CellPlan, operation: str) -> float:
     if operation == WRITE:
-        return prepared.crop.logical_bytes / _WRITE_BYTES_S
+        rate = next(rate for word, rate in _WRITE_BYTES_S.items() if word in cell.spec.chain)
+        return prepared.crop.logical_bytes / rate
     shape = prepared.crop.box.shape
     try:
         layout = resolve_layout(cell.spec.layout, shape)

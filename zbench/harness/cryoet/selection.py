@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import resources
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING
 
 from zbench.engines import ENGINE_NAMES, engine
@@ -17,6 +18,7 @@ from zbench.patterns import PATTERN_FORMS, access_pattern
 from zbench.runner import WRITE
 from zbench.runner.campaign import CellPlan
 from zbench.runner.disk import bound_bytes
+from zbench.units import MIB
 
 if TYPE_CHECKING:
     from zbench.grid import Preset, Sweep
@@ -28,6 +30,8 @@ TEST_CONFIGS = ("quick", "full")
 CACHE_STATES = {"warm": ("warm",), "cold": ("cold",), "both": ("warm", "cold")}
 
 _FORMATS = (2, 3)
+# From here on writing takes longer than all else together; the chunk shape changes it little.
+_LARGE_BYTES = 256 * MIB
 # Large enough for the boxes of every access pattern: what does not fit the volume itself is refused cell by cell.
 _PROBE = (2048, 2048, 2048)
 
@@ -116,11 +120,18 @@ def select(selection: Selection, name: str, shape: Shape, itemsize: int) -> Sele
     """
     preset = _preset(selection.test_configs)
     engines, notes = _available(selection.engines or preset.engines)
+    writing = preset.sweeps
+    if prod(shape) * itemsize >= _LARGE_BYTES and not selection.workloads and len(writing) > 1:
+        writing = preset.sweeps[:1]
+        notes.append(
+            f"The volume is large, so writing is timed for the question {writing[0].name!r} alone; --workloads with "
+            "write among them times it for every cell."
+        )
     operations: dict[CellSpec, dict[str, None]] = {}
     for sweep in preset.sweeps:
         layouts = dict.fromkeys(fitted_layout(text, shape) for text in _kept_layouts(sweep, selection.formats))
         for layout, chain, chosen in product(layouts, sweep.chains, engines):
-            wanted = selection.workloads or (WRITE, *sweep.patterns)
+            wanted = selection.workloads or (*((WRITE,) if sweep in writing else ()), *sweep.patterns)
             operations.setdefault(CellSpec(name, chosen, layout, chain), {}).update(dict.fromkeys(wanted))
     if not operations:
         msg = (

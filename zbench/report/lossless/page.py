@@ -131,7 +131,10 @@ def _what_was_run(record: Record, info: PageInfo) -> str:
     size = head.get("volume_size")
     crop = f"at most {size} voxels an axis, from the middle" if size else "whole"
     paragraphs = (
-        f"Preset `{head.get('preset', '?')}`, last entry of {info.date}, volumes {crop}, {len(rounds)} rounds.",
+        (
+            f"Preset `{head.get('preset', '?')}` at commit {str(head.get('commit', '?'))[:8]}, "
+            f"last entry of {info.date}, volumes {crop}, {len(rounds)} rounds."
+        ),
         _volumes(record, info),
         _machines(record),
         (

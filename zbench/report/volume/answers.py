@@ -75,7 +75,7 @@ def _purpose(evidence: Evidence, volume: VolumeFacts, condition: Condition, patt
         return
     between = choice.compromise
     if between.configuration == fast.configuration:
-        yield "By its estimate it is the best compromise of time and size too."
+        yield "By the estimates it is the best compromise of time and size too."
         return
     yield (
         f"The best compromise of time and size is {spoken(between.configuration, volume.shape)}: "
@@ -192,7 +192,7 @@ def _workload(evidence: Evidence, choice: Chosen, pattern: str) -> str:
     if choice.compromise is not None:
         between = choice.compromise
         if between.configuration == fast.configuration:
-            parts.append("By its estimate it is the best compromise too.")
+            parts.append("By the estimates the fastest is the best compromise too.")
         else:
             parts.append(
                 f"Best compromise is {named(between.configuration, engines=engines)} at {duration(between.time)} and "

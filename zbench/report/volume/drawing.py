@@ -211,9 +211,9 @@ def _logarithmic(axis: Any, values: Sequence[float], written: Any) -> None:
     # Room at the ends, and a scale that is never so narrow that no round number lies in it.
     room = max((high / low) ** 0.08, 1.15)
     low, high = low / room, high * room
-    setter = axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale
-    setter("log")
-    axis.set_view_interval(low, high, ignore=True)
+    is_x = axis.axis_name == "x"
+    (axis.axes.set_xscale if is_x else axis.axes.set_yscale)("log")
+    (axis.axes.set_xlim if is_x else axis.axes.set_ylim)(low, high)
     axis.set_major_locator(FixedLocator(_round_numbers(low, high)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
     axis.set_minor_locator(NullLocator())

@@ -127,8 +127,8 @@ def volume_facts(
     Returns
     -------
     VolumeFacts
-        With the middle planes, thinned to at most 512 pixels an axis, and a histogram of all voxels or, beyond 16 million,
-        of evenly spread planes.
+        With the middle planes, thinned to at most 512 pixels an axis, and a histogram: of all voxels, or of evenly
+        spread planes if there are more than 16 million.
 
     Raises
     ------

@@ -25,7 +25,9 @@ __all__ = ["draw_chunks", "draw_shards"]
 
 _MOST_PANELS = 6
 # On the cells of the map, whose colours are the same on light and dark ground.
-_ON_DARK, _ON_LIGHT = "#fefefe", "#0b0b0b"
+_ON_DARK, _ON_LIGHT = "#fefefe", "#000000"
+# The luminance with which black and white have the same contrast, after the Web Content Accessibility Guidelines.
+_MIDDLE = 0.179
 
 
 def draw_chunks(evidence: Evidence, condition: Condition, sweep: Sweep, *, name: str) -> Drawn | None:
@@ -102,10 +104,9 @@ def _map(canvas: Any, axis: Any, times: Sequence[Sequence[Measured | None]]) -> 
     axis.invert_yaxis()
     for (row, column), factor in np.ndenumerate(relative):
         time = times[row][column]
-        red, green, blue, _ = colours(norm(factor)) if time else (1, 1, 1, 1)
-        bright = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+        bright = _luminance(colours(norm(factor))[:3]) if time else 1.0
         # A missing cell shows the ground of the page, so its text takes the ink of the page.
-        colour = LIGHT["ink"] if time is None else _ON_LIGHT if bright > 0.18 else _ON_DARK
+        colour = LIGHT["ink"] if time is None else _ON_LIGHT if bright > _MIDDLE else _ON_DARK
         text = "not\nmeasured" if time is None else duration(time, separator="\n")
         axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=6.5, color=colour)
     bar = canvas.colorbar(mesh, ax=axis, label="time ÷ least time of the column", aspect=30, pad=0.01)
@@ -114,6 +115,11 @@ def _map(canvas: Any, axis: Any, times: Sequence[Sequence[Measured | None]]) -> 
     bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     bar.ax.yaxis.set_minor_locator(NullLocator())
     bar.outline.set_visible(False)
+
+
+def _luminance(colour: Sequence[float]) -> float:
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
 
 def draw_shards(

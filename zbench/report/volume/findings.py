@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from zbench.report.text import NOTHING, listed, number
 from zbench.report.volume.choice import chosen, every_pair, versus
-from zbench.report.volume.evidence import WRITE
+from zbench.report.volume.evidence import WRITE, TimeKey
 from zbench.report.volume.sweeps import base_engine, engine_ratio, format_ratio, operations, shard_cost
 from zbench.report.volume.words import asked, code, counted, duration, plain, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from zbench.report.volume.contrast import Measured
     from zbench.report.volume.evidence import Condition, Configuration, Evidence
     from zbench.report.volume.sweeps import Pooled, ShardPair, Sweep
 
@@ -42,28 +41,18 @@ def chunk_findings(evidence: Evidence, condition: Condition, sweep: Sweep) -> It
         if choice is None or choice.compared < 2:
             continue
         best = choice.fastest
-        having = evidence.having(condition, (pattern,))
-        cells = [cell for cell in sweep.configurations if cell in having]
-        worst = max(cells, key=lambda cell: _value(evidence.time(condition, cell, pattern)))
-        cost = versus(
-            evidence,
-            condition,
-            (pattern,),
-            candidate=worst,
-            baseline=best.configuration,
-            comparisons=every_pair(len(cells)),
-        )
+        having = set(evidence.having(condition, (pattern,))) - {best.configuration, *best.tied}
+        apart = [cell for cell in sweep.configurations if cell in having]
         head = f"{code(pattern)}: {code(best.configuration.layout)} takes {duration(best.time)}, the least"
-        if len(best.tied) == len(cells) - 1:
+        if not apart:
             yield f"{head}, but none of the others can be told apart from it."
             continue
+        worst = max(apart, key=lambda cell: evidence.times[TimeKey(condition, cell, pattern)].value)
+        pairs = every_pair(choice.compared)
+        cost = versus(evidence, condition, (pattern,), candidate=worst, baseline=best.configuration, comparisons=pairs)
         tied = listed([code(cell.layout) for cell in best.tied])
         told = f" ({tied} cannot be told apart from it)" if best.tied else ""
         yield f"{head}{told}; {code(worst.layout)} takes {ratio(cost)} times as long."
-
-
-def _value(time: Measured | None) -> float:
-    return 0.0 if time is None else time.value
 
 
 def shard_findings(evidence: Evidence, condition: Condition, pairs: Sequence[ShardPair]) -> Iterator[str]:
