@@ -25,6 +25,7 @@ class Import:
     params = (("zarr", "tensorstore", "zbench.cell"),)
     version = Stored.version
     number = 1
+    rounds = 1
     repeat = 2
     warmup_time = 0
     timeout = Stored.timeout

@@ -102,3 +102,8 @@ def test_benchmarks_without_a_cell_are_left_out():
         parameters=(("package", "zarr"),), value=1.0, low=None, high=None, unit="seconds", samples=(),
     )  # fmt: skip
     assert summarise([other]) == []
+
+
+def test_an_interval_that_reaches_below_zero_bounds_nothing():
+    (cell,) = summarise([row("read.CodecPatterns.time_read", 2.0, low=-1.0, high=5.0, pattern="full_read")])
+    assert cell.read_s["full_read"] == Range(2.0, None, None)

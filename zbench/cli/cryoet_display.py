@@ -61,8 +61,7 @@ class _Lines:
 
     def step(self, status: CryoetStatus) -> None:
         now = status.standing
-        # The note of a store names the cell, which is new at every step.
-        if not self._is_due(now.note if now.stage == "sample" else now.stage, is_last=False):
+        if not self._is_due(now.stage, is_last=False):
             return
         best = [f"smallest {status.smallest}"] if status.smallest else []
         best += [f"fastest {status.fastest}"] if status.fastest else []

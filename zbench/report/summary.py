@@ -162,7 +162,11 @@ def _number(row: AsvRow | None) -> float | None:
 
 def _range(row: AsvRow | None) -> Range | None:
     value = _number(row)
-    return None if row is None or value is None else Range(value, row.low, row.high)
+    if row is None or value is None:
+        return None
+    # Of few samples asv's interval may reach below zero, where no time is: it bounds nothing then.
+    bounded = row.low is not None and row.low > 0
+    return Range(value, row.low if bounded else None, row.high if bounded else None)
 
 
 def _throughput(time_s: Range | None, size_bytes: float | None) -> Range | None:

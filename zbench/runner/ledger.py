@@ -219,11 +219,26 @@ class Ledger:
         Interval or None
             Nanoseconds; ``None`` with fewer than three values.
         """
-        values = self.values(task)
-        count, interval = self._intervals.get(task.key, (0, None))
+        return self.interval_of(task.key)
+
+    def interval_of(self, key: str) -> Interval | None:
+        """Estimate the time of a task that is known by its key.
+
+        Parameters
+        ----------
+        key
+            The key.
+
+        Returns
+        -------
+        Interval or None
+            Nanoseconds; ``None`` with fewer than three values.
+        """
+        values = self._values.get(key, [])
+        count, interval = self._intervals.get(key, (0, None))
         if count != len(values):
             interval = time_interval(values)
-            self._intervals[task.key] = len(values), interval
+            self._intervals[key] = len(values), interval
         return interval
 
     def is_possible(self, task: Timing) -> bool:

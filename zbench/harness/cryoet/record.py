@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zbench.probes import Counters
 from zbench.results import Row, Table, engine_package, environment_id
-from zbench.runner.ledger import CONFIDENCE, PRECISION
+from zbench.runner.ledger import CONFIDENCE, MOST_ROUNDS, PRECISION
 from zbench.stats.outliers import Cause, mark_outliers
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ _COUNTED = (
     ("disk_read_bytes", "bytes", ("disk_read_bytes",), 1),
     ("disk_write_bytes", "bytes", ("disk_write_bytes",), 1),
 )
-_STOPPED_EARLY = f"the budget ended before half the interval was within {PRECISION:.0%} of the median"
+_STOPPED_EARLY = f"the budget ended before half the interval was within {100 * PRECISION:g} % of the median"
+_UNSETTLED = f"after {MOST_ROUNDS} processes half the interval is not within {100 * PRECISION:g} % of the median"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,7 +169,9 @@ class _Rows:
         return "" if ledger.values(task) else "not measured: the run was ended before"
 
     def _note(self, task: Timing, values: list[float], entries: list[dict[str, Any]]) -> str:
-        notes = [] if self._ledger.is_decided(task) else [_STOPPED_EARLY]
+        notes = []
+        if not self._ledger.is_decided(task):
+            notes.append(_STOPPED_EARLY if len(values) < MOST_ROUNDS else _UNSETTLED)
         outliers = mark_outliers(values, [Counters(**entry["counters"]) for entry in entries])
         causes = {cause for outlier in outliers for cause in outlier.causes if cause is not Cause.UNKNOWN}
         if causes:

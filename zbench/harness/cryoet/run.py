@@ -21,7 +21,7 @@ from zbench.model import voxel_digest
 from zbench.results import environment_id
 from zbench.runner import RunLog
 from zbench.runner.campaign import Campaign, Limits
-from zbench.runner.ledger import PRECISION, Ledger
+from zbench.runner.ledger import MOST_ROUNDS, PRECISION, Ledger
 from zbench.units import MIB, format_bytes, format_duration, gib_per_second
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from zbench.harness.cryoet.request import CryoetRequest
     from zbench.harness.cryoet.selection import Selected
     from zbench.model import Environment, Volume
+    from zbench.runner.ledger import Timing
     from zbench.runner.standing import Standing
 
 __all__ = ["CryoetStatus", "Finished", "Listener", "Prepared", "cryoet", "prepare"]
@@ -227,7 +228,7 @@ def cryoet(prepared: Prepared, listener: Listener) -> Finished:
         ledger.add("ended", undecided=[task.key for task in undecided])
         wrong = _wrong(ledger)
         times = [task for plan in campaign.plans for task in campaign.tasks(plan) if ledger.is_possible(task)]
-        remarks = (*prepared.notes, *_remarks(campaign, len(undecided), len(times), wrong))
+        remarks = (*prepared.notes, *_remarks(campaign, undecided, len(times), wrong))
         made = Made(
             request=request, crop=prepared.crop, volume=volume, digest=digest, campaign=campaign, environment=facts,
             begun=next(log.of("begun"))["at"], remarks=remarks,
@@ -297,13 +298,19 @@ def _wrong(ledger: Ledger) -> tuple[str, ...]:
     return (*cells, *times, *counts)
 
 
-def _remarks(campaign: Campaign, undecided: int, times: int, wrong: tuple[str, ...]) -> list[str]:
-    remarks = []
-    if undecided:
+def _remarks(campaign: Campaign, undecided: list[Timing], times: int, wrong: tuple[str, ...]) -> list[str]:
+    remarks, within = [], f"known to within {100 * PRECISION:g} %"
+    settled = sum(len(campaign.ledger.values(task)) >= MOST_ROUNDS for task in undecided)
+    if settled < len(undecided):
         budget = format_duration(campaign.limits.budget_s * 1e9)
         remarks.append(
-            f"The budget of {budget} ended before {undecided} of {times} times were known to within {PRECISION:.0%}; "
-            "their intervals are wider. Run again with --resume and a larger --budget to narrow them."
+            f"The budget of {budget} ended before {len(undecided) - settled} of {times} times were {within}; their "
+            "intervals are wider. Run again with --resume and a larger --budget to narrow them."
+        )
+    if settled:
+        remarks.append(
+            f"After {MOST_ROUNDS} processes {settled} of {times} times are not {within}: they vary too much here. "
+            "Measure on a quieter machine."
         )
     reached = {
         (task.cache_state, entry["reached"])
@@ -337,8 +344,13 @@ class _Best:
         if not times:
             return ""
         task = min(times, key=lambda key: times[key])
-        cell = task.rsplit("|", 2)[0]
-        return f"{gib_per_second(self._logical_bytes, times[task]):.2f} GiB/s {_words(cell)}"
+        told, interval = self._speed(times[task]), self._ledger.interval_of(task)
+        if interval is not None:
+            told += f" [{self._speed(interval.high)}, {self._speed(interval.low)}]"
+        return f"{told} GiB/s {_words(task.rsplit('|', 2)[0])}"
+
+    def _speed(self, duration_ns: float) -> str:
+        return f"{gib_per_second(self._logical_bytes, duration_ns):.2f}"
 
 
 def _words(cell: str) -> str:
