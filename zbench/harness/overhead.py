@@ -45,7 +45,7 @@ class OverheadPlan:
     dataset: str = "cryoet-phantom-128"
     engines: tuple[str, ...] = ("zarr-python", "tensorstore")
     layouts: tuple[str, ...] = ("v2-c32", "v3-c32", "v3-c64", "v3-c32-s128")
-    patterns: tuple[str, ...] = ("full_read", "xy_scroll")
+    patterns: tuple[str, ...] = ("full_read",)
     chain: str = "blosc-zstd-5-shuffle"
 
 
