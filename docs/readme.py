@@ -31,8 +31,9 @@ def command(line: str, *, keep: int | None = None) -> None:
 
 
 def bench() -> None:
-    """Show the end of what `make bench` printed last."""
-    command("zbench summary", keep=40)
+    """Show the end of what `make bench` printed last, which is of the commit that was HEAD then."""
+    newest = max(Path(".asv/results").glob("*/*-zbench-uv-*.json"), key=lambda path: path.stat().st_mtime)
+    command(f"zbench summary {newest.name.partition('-')[0]}", keep=40)
 
 
 def grid() -> None:
