@@ -99,7 +99,7 @@ def test_every_task_is_sampled_once_a_round(whole):
     assert Counter((entry["task"], entry["round"]) for entry in samples) == {
         (task, place): 1 for task in tasks for place in range(ROUNDS)
     }
-    assert all(len(entry["samples"]) >= 2 for entry in samples)
+    assert all(entry["samples"] for entry in samples)
     assert all(wall > 0 and cpu >= 0 for entry in samples for wall, cpu in entry["samples"])
 
 

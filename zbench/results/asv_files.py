@@ -140,12 +140,16 @@ def _rows(raw: Any, benchmarks: dict[str, Any], path: Path) -> list[AsvRow]:
             # Trailing columns that are empty are not written.
             entry = dict(itertools.zip_longest(columns, values))
             # Numbers of an older version of a benchmark are of something else.
-            if name in benchmarks and entry.get("version") in (None, str(benchmarks[name]["version"])):
+            if name in benchmarks and _is_current(entry.get("version"), benchmarks[name].get("version")):
                 rows.extend(_benchmark_rows(raw, name, entry, benchmarks[name]))
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         msg = f"A result file must have the form that asv writes: {str(path)!r} has not ({error!r}). It is skipped."
         raise ResultsError(msg) from error
     return rows
+
+
+def _is_current(measured: str | None, present: str | None) -> bool:
+    return measured is None or present is None or str(measured) == str(present)
 
 
 def _benchmark_rows(raw: dict[str, Any], name: str, entry: dict[str, Any], benchmark: dict[str, Any]) -> list[AsvRow]:
