@@ -120,7 +120,7 @@ def test_children_count_while_they_live_and_once_when_they_have_ended(tmp_path):
     with CounterReader() as reader:
         before = reader.begin()
         with subprocess.Popen(
-            [sys.executable, "-c", CHILD, tmp_path / "file"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-S", "-c", CHILD, tmp_path / "file"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as child:
             child.stdout.readline()
             living = reader.end(before)

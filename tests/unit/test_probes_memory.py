@@ -8,7 +8,6 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from zbench.errors import RefusedError
@@ -35,25 +34,37 @@ def lock(proc):
     (proc / "self" / "clear_refs").mkdir(parents=True)
 
 
-def test_an_array_is_in_the_peak_while_it_lives_and_not_after():
-    def use():
-        array = np.ones(32 * MIB, dtype=np.uint8)
-        return int(array[-1])
+def alone(code: str) -> list[str]:
+    """Run code in a process of its own: this one may have children that another test left."""
+    head = "import subprocess, sys, numpy as np\nfrom zbench.probes.memory import peak_memory\n"
+    command = [sys.executable, "-c", head + code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
-    used, unused = peak_memory(use), peak_memory(lambda: None)
-    assert 31 * MIB < used.added_bytes < 40 * MIB
-    assert unused.added_bytes < 4 * MIB
-    assert (used.method, used.processes) == (MemoryMethod.HIGH_WATER, 1)
+
+def test_an_array_is_in_the_peak_while_it_lives_and_not_after():
+    code = f"""
+used = peak_memory(lambda: int(np.ones({32 * MIB}, dtype=np.uint8)[-1]))
+unused = peak_memory(lambda: None)
+print(used.added_bytes, unused.added_bytes, used.method.name, used.processes)
+"""
+    used, unused, method, processes = alone(code)
+    assert 31 * MIB < int(used) < 40 * MIB
+    assert int(unused) < 4 * MIB
+    assert (method, processes) == ("HIGH_WATER", "1")
 
 
 CHILD = "import time; memory = bytearray(b'1' * (64 << 20)); print('there', flush=True); time.sleep(0.2)"
 
 
 def test_memory_of_a_child_is_in_the_peak():
-    found = peak_memory(lambda: subprocess.run([sys.executable, "-c", CHILD], check=True, capture_output=True))
-    assert found.added_bytes > 50 * MIB
-    assert found.method is MemoryMethod.SAMPLED_TREE
-    assert found.processes == 2
+    code = f"""
+command = [sys.executable, "-S", "-c", {CHILD!r}]
+found = peak_memory(lambda: subprocess.run(command, check=True, capture_output=True))
+print(found.added_bytes, found.method.name, found.processes)
+"""
+    added, method, processes = alone(code)
+    assert int(added) > 50 * MIB
+    assert (method, processes) == ("SAMPLED_TREE", "2")
 
 
 def test_the_mark_is_what_the_kernel_says(tmp_path):
