@@ -310,7 +310,14 @@ def start(output, preset, *words):
         sys.executable, "-m", "zbench", "cryoet", DATASET, "--volume-size", "32", "--test-configs", preset,
         "--budget", "1s", "--output-dir", str(output), *words,
     ]  # fmt: skip
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here yet
+    )
 
 
 def wait_for(condition, process):
