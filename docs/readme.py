@@ -31,7 +31,7 @@ def command(line: str, *, keep: int | None = None) -> None:
 
 
 def bench() -> None:
-    """Show the end of what `make bench` printed last, which is of the commit that was HEAD then."""
+    """Show the begin of the summary that `make bench` printed last, which is of the commit that was HEAD then."""
     newest = max(Path(".asv/results").glob("*/*-zbench-uv-*.json"), key=lambda path: path.stat().st_mtime)
     command(f"zbench summary {newest.name.partition('-')[0]}", keep=40)
 
