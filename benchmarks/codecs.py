@@ -20,7 +20,7 @@ class Chunk:
     timeout = Stored.timeout
     rounds = Stored.rounds
     warmup_time = Stored.warmup_time
-    repeat = (3, 10, 0.3)
+    repeat = (3, 10, 0.2)
 
     def setup(self, dataset, chain):
         """Take the chunk, and prove that the chain gives it back."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from zbench.cell import cell_pattern, count_read
+from zbench.cell import cell_pattern, count_reads
 from zbench.model import Counts
 from zbench.results import read_json, write_atomically
 
@@ -38,12 +38,14 @@ class _Requests(Stored):
     param_names = (*Stored.param_names, "pattern")
 
     def setup(self, outcomes, *names):
-        """Execute the pattern once for all metrics: each is asked for in a process of its own, in the same folder."""
+        """Count all patterns of a cell at once for all metrics: each asks in a process of its own, in the same folder."""
         super().setup(outcomes, *names)
-        kept = Path(f"{self.cell.store.location}-{names[-1]}.json")
+        kept = Path(f"{self.cell.store.location}-{type(self).__name__}.json")
         if not kept.is_file():
-            write_atomically(kept, json.dumps(asdict(count_read(self.cell, cell_pattern(self.cell, names[-1])))))
-        self.counts = Counts(**read_json(kept))
+            patterns = [cell_pattern(self.cell, name) for name in self.params[-1]]
+            counted = zip(self.params[-1], map(asdict, count_reads(self.cell, patterns)), strict=True)
+            write_atomically(kept, json.dumps(dict(counted)))
+        self.counts = Counts(**read_json(kept)[names[-1]])
 
     def track_requests(self, *_):
         return self.counts.requests

@@ -22,7 +22,7 @@ class Import:
     """Import a library in a fresh interpreter."""
 
     param_names = ("package",)
-    params = (("zarr", "tensorstore", "zbench.cell"),)
+    params = (("zarr", "tensorstore"),)
     version = Stored.version
     number = 1
     rounds = 1

@@ -229,7 +229,9 @@ def test_the_suite_measures_the_cells_and_patterns_of_a_preset_and_no_others(pre
     for metric in ("peakmem_full_read", "peakmem_write", "time_open"):
         cells = {row for name, _, params in found if name.endswith(metric) for row in product(*params)}
         assert {row[:3] for row in cells} == {row[:3] for row in asked}
-        assert {row[3] for row in cells} == {sweep.chains[0] for sweep in grid.sweeps}
+        assert {row[3] for row in cells} <= {sweep.chains[0] for sweep in grid.sweeps}
+        # Each layout once: what hardly depends on the chain needs no second one.
+        assert len(cells) == len({row[:3] for row in cells}) or preset != "quick"
     (chunk,) = (params for name, _, params in found if name == "codecs.Chunk.time_encode")
     assert tuple(chunk[1]) == grid.chains
 

@@ -20,12 +20,12 @@ from zbench.datasets import prepared
 from zbench.engines import engine, write_verified
 from zbench.errors import ZbenchError
 from zbench.layouts import resolve_layout
-from zbench.model import StorageConfig, StoreKind, StoreSpec
+from zbench.model import StorageConfig, StoreKind, StoreSpec, Trace
 from zbench.patterns import access_pattern
 from zbench.stores import counts, inventory, trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from concurrent.futures import Executor
 
     import numpy.typing as npt
@@ -42,6 +42,7 @@ __all__ = [
     "cell_fields",
     "cell_pattern",
     "count_read",
+    "count_reads",
     "open_array",
     "read",
     "restored_cell",
@@ -366,22 +367,51 @@ def count_read(cell: StoredCell, pattern: AccessPattern) -> Counts:
     Counts
         Exact numbers.
     """
+    return count_reads(cell, (pattern,))[0]
+
+
+def count_reads(cell: StoredCell, patterns: Sequence[AccessPattern]) -> tuple[Counts, ...]:
+    """Execute access patterns one after the other, once each, and count what each asks of the store, opening included.
+
+    Parameters
+    ----------
+    cell
+        The cell.
+    patterns
+        Boxes to read. A store that only a server can watch is served once for all of them.
+
+    Returns
+    -------
+    tuple of Counts
+        Exact numbers of each.
+    """
     chosen = engine(cell.spec.engine)
-    begins_ns = []
+    begins_ns: list[list[int]] = []
+    ends_ns = []
     with trace(chosen.tracing, cell.store) as (store, log):
-        array = chosen.open(store)
-        for box in pattern.boxes:
-            begins_ns.append(log.now_ns())
-            array.read_box(box)
-    return counts(
-        log.trace(),
-        inventory(cell.store),
-        store=cell.store,
-        layout=cell.config.layout,
-        itemsize=np.dtype(cell.dtype).itemsize,
-        boxes=pattern.boxes,
-        begins_ns=begins_ns,
-    )
+        for pattern in patterns:
+            array = chosen.open(store)
+            begins_ns.append([])
+            for box in pattern.boxes:
+                begins_ns[-1].append(log.now_ns())
+                array.read_box(box)
+            ends_ns.append(log.now_ns())
+    kept, whole = inventory(cell.store), log.trace()
+    found, last = [], -1
+    for pattern, begins, end in zip(patterns, begins_ns, ends_ns, strict=True):
+        found.append(
+            counts(
+                Trace(tuple(request for request in whole.requests if last < request.offset_ns <= end)),
+                kept,
+                store=cell.store,
+                layout=cell.config.layout,
+                itemsize=np.dtype(cell.dtype).itemsize,
+                boxes=pattern.boxes,
+                begins_ns=begins,
+            )
+        )
+        last = end
+    return tuple(found)
 
 
 def _config(spec: CellSpec, shape: Shape) -> StorageConfig:

@@ -17,6 +17,7 @@ __all__ = [
     "gib_per_second",
     "parse_duration",
     "parse_shape",
+    "parse_share",
 ]
 
 Shape: TypeAlias = tuple[int, ...]
@@ -135,6 +136,35 @@ def parse_duration(text: str) -> float:
         msg = f"A duration is a number with ms, s, m or h, such as 90s or 10m: got {text!r}."
         raise PresetError(msg)
     return float(match["value"]) * _SECONDS[match["unit"] or "s"]
+
+
+def parse_share(text: str) -> float:
+    """Read a share.
+
+    Parameters
+    ----------
+    text
+        ``3%`` or ``0.03``. A number of 1 or more needs its sign: 3 could mean 3 % or 300 %.
+
+    Returns
+    -------
+    float
+        At least 0 and below 1.
+
+    Raises
+    ------
+    PresetError
+        If the text is no share.
+    """
+    number = text.strip()
+    try:
+        share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < 1:
+        msg = f"A share is below 1, such as 3% or 0.03: got {text!r}."
+        raise PresetError(msg)
+    return share
 
 
 def gib_per_second(size_bytes: float, duration_ns: float) -> float:

@@ -11,28 +11,12 @@ import pytest
 
 from zbench.datasets import card, card_names, load, read_file, read_voxels, registry_root
 from zbench.datasets.fetch import checksum
-from zbench.errors import RefusedError
 from zbench.model import voxel_digest
 
 CARDS = [found for found in map(card, card_names()) if found.path]
-# They come with readers of their own libraries; until then they must be refused by name.
-UNREAD = {
-    "alma-ngc3256": "FITS",
-    "l1448-13co": "FITS",
-    "ct-head-ge": "DICOM",
-    "ct-head-phantom": "DICOM",
-    "mri-t1w-studyforrest": "DICOM",
-    "era5-members-t": "GRIB",
-    "era5-members-z": "GRIB",
-    "eraint-uvz-u": "NetCDF",
-    "eraint-uvz-v": "NetCDF",
-    "eraint-uvz-z": "NetCDF",
-    "sfftk-organelles": "AmiraMesh",
-}
 READ = [
     pytest.param(found, id=found.name, marks=[pytest.mark.slow] if found.logical_bytes > 2**27 else [])
     for found in CARDS
-    if found.name not in UNREAD
 ]
 MILLIMETRES = {"angstrom": 1e-7, "nanometer": 1e-6, "micrometer": 1e-3, "millimeter": 1.0}
 
@@ -114,10 +98,44 @@ def test_a_volume_reads_as_the_independent_loader_reads_it(corpus, expected, fou
         assert found.axes == seen.axes
 
 
-@pytest.mark.parametrize(("name", "kind"), UNREAD.items())
-def test_a_format_without_a_reader_is_refused_by_name(name, kind):
-    with pytest.raises(RefusedError, match=f"Format {kind} cannot be read yet"):
-        load(name)
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("ct-head-ge", "value = number, in HU; -1500.0 stands for no value", id="DICOM"),
+        pytest.param("ct-head-phantom", "value = number - 1024.0, in HU", id="DICOM, unsigned"),
+        pytest.param("alma-ngc3256", "value = number, in JY/BEAM", id="FITS"),
+        pytest.param("era5-members-t", "value = number, in K", id="GRIB"),
+        pytest.param(
+            "eraint-uvz-z", "value = -1.7250274674967954 × number + 66825.5, in m**2 s**-2", id="NetCDF, packed"
+        ),
+    ],
+)
+def test_the_meaning_of_stored_numbers_is_kept(name, expected):
+    assert load(name).meaning.text == expected
+
+
+def test_packed_numbers_mean_what_another_library_unpacks_them_to(corpus):
+    netCDF4 = pytest.importorskip("netCDF4")  # noqa: N806 - the name of the package
+    volume = load("eraint-uvz-u")
+    found = read_voxels(volume).astype("f8") * volume.meaning.scale + volume.meaning.offset
+    with netCDF4.Dataset(corpus / card("eraint-uvz-u").path) as file:
+        np.testing.assert_allclose(found, file["u"][...], rtol=1e-12)
+
+
+def test_stored_numbers_of_a_scan_mean_hounsfield_units(corpus):
+    # Air around a head is at -1000, water and what is soft at 0, whatever the scanner stored.
+    volume = load("ct-head-phantom")
+    values = read_voxels(volume).astype("f8") * volume.meaning.scale + volume.meaning.offset
+    counts, edges = np.histogram(values, bins=np.arange(-1024, 1024, 16))
+    assert -1040 <= edges[counts.argmax()] <= -960
+    assert 0 <= np.median(values[values > -500]) < 300
+
+
+@pytest.mark.parametrize("name", ["eraint-uvz-z", "era5-members-z"])
+def test_a_part_of_a_variable_is_chosen_by_its_axes(name):
+    whole, part = load(name), load(name, member="@t=1@z=0")
+    assert (part.axes, part.shape) == (whole.axes.replace("t", "").replace("z", ""), (*whole.shape[:-4], *whole.shape[-2:]))
+    np.testing.assert_array_equal(read_voxels(part), read_voxels(whole)[..., 1, 0, :, :])
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -602,7 +603,32 @@ def test_reads_from_a_cold_cache_say_how_it_was_made_cold(spoiled):
         assert "A read is cold when" in cold.note
     else:
         assert re.search(r"Cold means here: .*page cache", done.output)
+        assert re.search(r"cold: (the|every).*page cache", cold.note)
         assert rows_of(output, metric="open_time", cache_state="cold")
+
+
+def test_instructions_are_counted_when_asked_for_and_once_each(tmp_path, preset):
+    output = tmp_path / "r"
+    words = [
+        DATASET, "--volume-size", 32, "--test-configs", preset("none"), "--workloads", "full_read", "--budget", "1ms",
+        "--output-dir", output, "--instructions",
+    ]  # fmt: skip
+    if not (shutil.which("valgrind") and shutil.which("gcc")):
+        done = run(*words)
+        (row,) = rows_of(output, metric="instructions")
+        assert re.search("refused: Counting instructions needs (valgrind|gcc)", row.note)
+        assert "have no count of instructions" in done.output
+        return
+    done = run(*words)
+    assert re.search(r"Instructions were counted by callgrind \(valgrind-.*\) on one thread", done.output)
+    (row,) = rows_of(output, metric="instructions")
+    assert (row.unit, row.pattern, row.cache_state, row.processes) == ("instructions", "full_read", "warm", 1)
+    # Importing zarr alone would take more than a thousand million.
+    assert 10_000 < row.value < 100_000_000
+    assert f"{row.value:,.0f} instructions" in (output / "report.md").read_text(encoding="utf-8")
+    assert "--instructions" in (output / "rerun.sh").read_text(encoding="utf-8")
+    run("--resume", "--output-dir", output)
+    assert len(lines_of(output, "probe")) == 1
 
 
 def test_the_budget_ends_rounds_but_not_the_first_three(spoiled):

@@ -261,6 +261,39 @@ def interpreter(tmp_path):
     return of
 
 
+def living_workers(folder):
+    """Processes that work in a folder, dead ones that nobody has waited for left out."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (place / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"zbench.runner.worker" in command and str(folder).encode() in command:
+            found.append(int(place.name))
+    return found
+
+
+def test_workers_end_with_a_run_that_is_killed_whatever_they_are_doing(tmp_path):
+    program = [sys.executable, "-c", textwrap.dedent(PROGRAM), str(tmp_path), repr(PRESET)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as process:
+        next(line for line in process.stdout if line.startswith("sample"))
+        workers = living_workers(tmp_path)
+        # One that stands still does not see the end of its messages.
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        process.send_signal(signal.SIGKILL)
+    assert len(workers) == 2
+    end = time.monotonic() + 20
+    try:
+        while living_workers(tmp_path):
+            assert time.monotonic() < end, "a worker lives on without its run"
+            time.sleep(0.01)
+    finally:
+        for worker in living_workers(tmp_path):
+            os.kill(worker, signal.SIGKILL)
+
+
 def test_a_worker_that_cannot_start_is_named_with_its_last_words(tmp_path, interpreter):
     python = interpreter("echo 'No module named zbench' >&2", "exit 3")
     with pytest.raises(ResultsError, match=r"python did not answer .* status 3\..* No module named zbench"):

@@ -268,12 +268,6 @@ def test_a_source_that_went_wrong_is_named_and_nothing_is_kept(mirror):
     assert mirror.is_file()
 
 
-def test_a_format_without_a_reader_is_refused_with_its_name(corpus, monkeypatch):
-    monkeypatch.setenv("ZBENCH_DATA_MIRROR", str(corpus))
-    with pytest.raises(RefusedError, match="Format FITS cannot be read yet"):
-        prepared("alma-ngc3256")
-
-
 def test_a_cache_that_cannot_be_written_says_what_to_do(own, monkeypatch, tmp_path):
     (tmp_path / "taken").write_text("a file")
     monkeypatch.setenv("ZBENCH_CACHE_DIR", str(tmp_path / "taken"))

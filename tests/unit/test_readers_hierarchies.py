@@ -264,7 +264,7 @@ def test_zarr_of_complex_numbers_is_refused(tmp_path, values):
 
 def test_zarr_of_one_axis_is_refused(tmp_path, values):
     zarr.create_array(str(tmp_path / "a.zarr"), data=values[0, 0])
-    with pytest.raises(RefusedError, match=r"two to four axes.*a\.zarr' has shape \(9,\)"):
+    with pytest.raises(RefusedError, match=r"two to five axes.*a\.zarr' has shape \(9,\)"):
         read_file(tmp_path / "a.zarr")
 
 

@@ -438,9 +438,9 @@ def test_one_em_in_an_archive_is_its_volume(tmp_path, rng):
 
 
 @pytest.mark.parametrize("hold", HOLDERS)
-@pytest.mark.parametrize("name", ["slice1.dcm", "I530", "IM0001.IMA"])
-def test_dicom_is_known_by_name_or_content_and_refused(tmp_path, hold, name):
-    with pytest.raises(RefusedError, match=r"Format DICOM cannot be read yet: got '.*planes.*Convert it"):
+@pytest.mark.parametrize("name", ["DICOMDIR", "IM0001.IMA"])
+def test_dicom_without_an_image_is_no_volume(tmp_path, hold, name):
+    with pytest.raises((DataError, RefusedError), match=r"is read when it holds TIFF, PNG or DICOM planes.*'.*planes"):
         read_file(hold(tmp_path, {"LICENSE": b"text", name: dicom()}))
 
 

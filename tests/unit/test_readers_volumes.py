@@ -390,10 +390,10 @@ def test_voxels_that_are_no_real_numbers_are_refused(tmp_path, dtype, match):
         read_file(tmp_path / "a.npy")
 
 
-@pytest.mark.parametrize("shape", [(), (7,), (1, 2, 3, 4, 5)])
-def test_other_than_two_to_four_axes_are_refused(tmp_path, shape):
+@pytest.mark.parametrize("shape", [(), (7,), (1, 2, 3, 4, 5, 6)])
+def test_other_than_two_to_five_axes_are_refused(tmp_path, shape):
     np.save(tmp_path / "a.npy", np.zeros(shape))
-    with pytest.raises(RefusedError, match=r"two to four axes.*a\.npy' has shape"):
+    with pytest.raises(RefusedError, match=r"two to five axes.*a\.npy' has shape"):
         read_file(tmp_path / "a.npy")
 
 

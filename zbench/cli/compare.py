@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from zbench.cli.kinds import Percentage
 from zbench.harness.compare import compare as use_case
 from zbench.model import Verdict
 from zbench.report.compare import INTERVALS, SAMPLES, quantity, ratio_text, verdict_text
@@ -31,32 +32,13 @@ _WIDE = 1000
 _STYLES = {Verdict.SLOWER: "red", Verdict.FASTER: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.SAME: ""}
 
 
-class _Percentage(click.ParamType[float]):
-    """A share, written ``3%`` or ``0.03``."""
-
-    name = "percentage"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        text = str(value).strip()
-        try:
-            share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-        except ValueError:
-            share = math.nan
-        # Without its sign 3 could be meant as 3 % or as 300 %.
-        if not 0 <= share < 1:
-            self.fail(f"the smallest effect is a share below 1, such as 3% or 0.03: got {text!r}.", param, ctx)
-        return share
-
-
 @click.command()
 @click.argument("baseline", type=click.Path(path_type=Path, exists=True))
 @click.argument("candidate", type=click.Path(path_type=Path, exists=True))
 @click.option("--baseline-commit", help="Commit of the baseline, where its results hold several.")
 @click.option("--candidate-commit", help="Commit of the candidate, where its results hold several.")
 @click.option(
-    "--min-effect", type=_Percentage(), default="3%", show_default=True, help="Smallest change of a time that counts."
+    "--min-effect", type=Percentage(), default="3%", show_default=True, help="Smallest change of a time that counts."
 )
 @click.option(
     "--across-environments",

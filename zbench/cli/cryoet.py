@@ -2,77 +2,31 @@
 
 from __future__ import annotations
 
-import re
-import signal
-import sys
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from zbench.cli.cryoet_display import shown
-from zbench.errors import DataError, PresetError
+from zbench.cli.cryoet_options import (
+    approved,
+    byte_size,
+    interruptible,
+    minutes,
+    place,
+    preset,
+    time_budget,
+    volume_size,
+    words,
+    zarr_formats,
+)
+from zbench.errors import PresetError
 from zbench.harness import cryoet as use_case
-from zbench.units import MIB, format_bytes, format_shape, parse_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from zbench.datasets.portal import Planned
+from zbench.units import format_bytes, format_shape
 
 __all__ = ["cryoet"]
-
-_COULD_NOT_ANSWER = 2
-# Fetched without asking.
-_SMALL_DOWNLOAD = 100 * MIB
-_SIZE = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]i?B?|B)?", re.IGNORECASE)
-_POWERS = {"": 0, "B": 0, "K": 1, "M": 2, "G": 3, "T": 4}
-
-
-def _size(_ctx: click.Context, _param: click.Parameter, text: str) -> int:
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        msg = f"A size is a number with KiB, MiB, GiB or TiB, such as 20GiB: got {text!r}."
-        raise PresetError(msg)
-    return int(float(match["value"]) * 1024 ** _POWERS[(match["unit"] or "")[:1].upper()])
-
-
-def _volume_size(_ctx: click.Context, _param: click.Parameter, text: str) -> int | None:
-    if text == "full":
-        return None
-    if not (text.isascii() and text.isdigit() and int(text)):
-        msg = f"A volume size is a whole number of voxels an axis, at least 1, or full: got {text!r}."
-        raise PresetError(msg)
-    return int(text)
-
-
-def _place(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
-        msg = f"A place is three whole numbers z,y,x from 0: got {text!r}."
-        raise PresetError(msg)
-    return tuple(map(int, parts))
-
-
-def _words(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
-def _formats(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[int, ...]:
-    parts = _words(_ctx, _param, text)
-    if not set(parts) <= {"2", "3"}:
-        msg = f"A Zarr format is 2 or 3, or both with a comma between: got {text!r}."
-        raise PresetError(msg)
-    return tuple(map(int, parts))
-
-
-def _budget(_ctx: click.Context, _param: click.Parameter, text: str | None) -> float | None:
-    return None if text is None else parse_duration(text)
 
 
 @click.command()
@@ -80,7 +34,7 @@ def _budget(_ctx: click.Context, _param: click.Parameter, text: str | None) -> f
 @click.option("--dataset", help="The same as SOURCE.")
 @click.option(
     "--volume-size",
-    callback=_volume_size,
+    callback=volume_size,
     metavar="128|256|512|full",
     default="256",
     show_default=True,
@@ -88,7 +42,7 @@ def _budget(_ctx: click.Context, _param: click.Parameter, text: str | None) -> f
 )
 @click.option(
     "--at",
-    callback=_place,
+    callback=place,
     metavar="Z,Y,X",
     help="Voxel in the middle of the crop.  [default: the middle of the volume]",
 )
@@ -98,21 +52,22 @@ def _budget(_ctx: click.Context, _param: click.Parameter, text: str | None) -> f
 @click.option("--voxel-spacing", type=float, help="Voxel spacing in angstrom, within a dataset of the portal.")
 @click.option(
     "--test-configs",
+    callback=preset,
     default="quick",
     show_default=True,
     help="What to measure: quick, full, or the path of a preset in TOML.",
 )
 @click.option(
     "--workloads",
-    callback=_words,
+    callback=words,
     metavar="A,B,...",
     default="",
     help="Access patterns, and write, instead of the preset's.",
 )
-@click.option("--engines", callback=_words, metavar="A,B,...", default="", help="Instead of the preset's.")
+@click.option("--engines", callback=words, metavar="A,B,...", default="", help="Instead of the preset's.")
 @click.option(
     "--formats",
-    callback=_formats,
+    callback=zarr_formats,
     metavar="2,3",
     default="",
     help="Zarr formats to keep: 2, 3 or both.  [default: both]",
@@ -125,6 +80,11 @@ def _budget(_ctx: click.Context, _param: click.Parameter, text: str | None) -> f
     help="What is in the page cache when a read begins.",
 )
 @click.option(
+    "--instructions",
+    is_flag=True,
+    help="Count the instructions of every operation, too: valgrind takes about fifty times as long as the operation.",
+)
+@click.option(
     "--output-dir",
     "output",
     type=click.Path(path_type=Path, file_okay=False),
@@ -134,13 +94,13 @@ def _budget(_ctx: click.Context, _param: click.Parameter, text: str | None) -> f
 )
 @click.option(
     "--budget",
-    callback=_budget,
+    callback=time_budget,
     metavar="TIME",
     help="Time after which no more rounds begin; three are always taken.  [default: 10m for quick, 2h for others]",
 )
 @click.option(
     "--max-disk",
-    callback=_size,
+    callback=byte_size,
     metavar="SIZE",
     default="20GiB",
     show_default=True,
@@ -169,11 +129,11 @@ def cryoet(ctx: click.Context, /, **options: Any) -> None:
     _tell_what(prepared)
     if options["dry_run"]:
         return
-    with _interruptible(request.output), shown() as display:
+    with interruptible(request.output), shown() as display:
         finished = use_case.cryoet(
             prepared,
             use_case.Listener(
-                approve=lambda planned: _approve(planned, yes=options["yes"]), volume=display.volume, step=display.step
+                approve=lambda planned: approved(planned, yes=options["yes"]), volume=display.volume, step=display.step
             ),
         )
     _tell_end(finished)
@@ -201,19 +161,6 @@ def _request(ctx: click.Context, options: dict[str, Any]) -> use_case.CryoetRequ
     return use_case.resumed(request, told | ({"source"} if "dataset" in told else set()))
 
 
-def _approve(planned: Planned, *, yes: bool) -> bool:
-    size = format_bytes(planned.size_bytes)
-    if yes or planned.size_bytes <= _SMALL_DOWNLOAD:
-        return True
-    if not sys.stdin.isatty():
-        msg = (
-            f"A large download is asked for first, and nobody can be asked here: {size} of tomogram "
-            f"{planned.tomogram.id}. Give --yes, or take a smaller --volume-size."
-        )
-        raise DataError(msg)
-    return click.confirm(f"Fetch {size} of tomogram {planned.tomogram.id}?", default=True)
-
-
 def _tell_what(prepared: use_case.Prepared) -> None:
     crop, told = prepared.crop, use_case.estimate(prepared)
     click.echo(f"volume: {crop.name}, {crop.title}")
@@ -224,20 +171,13 @@ def _tell_what(prepared: use_case.Prepared) -> None:
     for note in prepared.notes:
         click.echo(f"note: {note}")
     click.echo(f"cells: {told.cells}, with {told.times} times, each taken in three processes at least")
-    click.echo(f"time: {_minutes(told.least_s)} at least, {_minutes(told.most_s)} at most, by rule of thumb")
+    click.echo(f"time: {minutes(told.least_s)} at least, {minutes(told.most_s)} at most, by rule of thumb")
     if told.least_s > prepared.request.seconds:
-        budget = _minutes(prepared.request.seconds)
+        budget = minutes(prepared.request.seconds)
         click.echo(
             f"note: Three processes for each time are taken, even if that is longer than the budget of {budget}."
         )
     click.echo(f"disk: {format_bytes(told.disk_bytes)} at most at one time, beside {str(prepared.request.output)!r}")
-
-
-def _minutes(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
 def _tell_end(finished: use_case.Finished) -> None:
@@ -252,26 +192,3 @@ def _tell_end(finished: use_case.Finished) -> None:
         click.echo(f"failed: {wrong}", err=True)
     for path in finished.paths:
         click.echo(path)
-
-
-@contextmanager
-def _interruptible(output: Path) -> Iterator[None]:
-    """Clear up at Ctrl-C, and when the system asks to end, and say how to go on."""
-
-    def end(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    # As the system ends processes, and as a terminal does that is closed.
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo(
-            f"zbench: A run that was interrupted is not lost: {str(output)!r} has what was measured. Give the command "
-            "again with --resume to go on.",
-            err=True,
-        )
-        raise SystemExit(_COULD_NOT_ANSWER) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

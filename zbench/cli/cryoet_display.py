@@ -23,15 +23,21 @@ __all__ = ["shown"]
 _SECONDS_A_LINE = 15.0
 
 
-def shown() -> _Bars | _Lines:
+def shown(*, err: bool = False) -> _Bars | _Lines:
     """Choose how to show a run.
+
+    Parameters
+    ----------
+    err
+        Write to standard error, where standard output is for programs.
 
     Returns
     -------
     context manager
         With ``volume``, told of bytes, and ``step``, told of every step.
     """
-    return _Bars() if Console().is_terminal else _Lines()
+    console = Console(stderr=err)
+    return _Bars(console) if console.is_terminal else _Lines(err=err)
 
 
 def _left(seconds: float | None) -> str:
@@ -44,8 +50,8 @@ def _left(seconds: float | None) -> str:
 class _Lines:
     """A line when something new begins, and one now and then."""
 
-    def __init__(self) -> None:
-        self._begun, self._last = "", 0.0
+    def __init__(self, *, err: bool) -> None:
+        self._begun, self._last, self._err = "", 0.0, err
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +63,7 @@ class _Lines:
 
     def volume(self, done: int, total: int) -> None:
         if self._is_due("volume", is_last=done == total):
-            click.echo(f"volume: {format_bytes(done)} of {format_bytes(total)}")
+            click.echo(f"volume: {format_bytes(done)} of {format_bytes(total)}", err=self._err)
 
     def step(self, status: CryoetStatus) -> None:
         now = status.standing
@@ -73,7 +79,7 @@ class _Lines:
             f"{format_bytes(now.disk_bytes)} on disk",
             f"{_left(now.left_s)} left",
         )
-        click.echo("; ".join(parts))
+        click.echo("; ".join(parts), err=self._err)
 
     def _is_due(self, begun: str, *, is_last: bool) -> bool:
         now = time.monotonic()
@@ -86,12 +92,12 @@ class _Lines:
 class _Bars:
     """Two bars and what is best so far."""
 
-    def __init__(self) -> None:
-        self._bars = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    def __init__(self, console: Console) -> None:
+        self._bars = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console)
         self._cells = self._bars.add_task("cells", total=None)
         self._times = self._bars.add_task("times known", total=None)
         self._facts: dict[str, str] = {}
-        self._live = Live(get_renderable=self._drawn, refresh_per_second=4, transient=True)
+        self._live = Live(get_renderable=self._drawn, console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -120,5 +126,6 @@ class _Bars:
     def _drawn(self) -> Group:
         table = Table.grid(padding=(0, 2))
         for name, text in self._facts.items():
-            table.add_row(name, text)
+            if text:
+                table.add_row(name, text)
         return Group(self._bars, table)

@@ -15,7 +15,7 @@ __all__ = ["main"]
 
 _COULD_NOT_ANSWER = 2
 # Each is a module of this package, loaded when it is asked for: the statistics of some take a second to import.
-_COMMANDS = ("compare", "configs", "cryoet", "data", "env", "export", "import", "study", "summary")
+_COMMANDS = ("compare", "configs", "cryoet", "data", "env", "export", "import", "scale", "study", "summary")
 
 
 class _Group(click.Group):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zbench.datasets.cards import DOMAINS, Card
 from zbench.datasets.fetch import cache_folder, fetch, locate
 from zbench.datasets.load import centre_crop, load, prepared
-from zbench.datasets.readers import read_file, read_voxels
+from zbench.datasets.readers import read_file, read_voxels, split_member, split_source
 from zbench.datasets.registry import card, card_names, registry_root
 
 __all__ = [
@@ -22,4 +22,6 @@ __all__ = [
     "read_file",
     "read_voxels",
     "registry_root",
+    "split_member",
+    "split_source",
 ]

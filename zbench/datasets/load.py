@@ -14,7 +14,7 @@ import numpy as np
 
 from zbench.datasets.fetch import cache_folder, fetch, write_whole
 from zbench.datasets.phantom import Phantom
-from zbench.datasets.readers import read_file, read_voxels
+from zbench.datasets.readers import part_of, read_file, read_voxels, split_member, split_source
 from zbench.datasets.registry import card
 from zbench.errors import DataError, UnknownNameError
 from zbench.model import Box, Provenance, Volume, voxel_digest
@@ -36,9 +36,10 @@ def load(source: str, *, member: str | None = None) -> Volume:
     Parameters
     ----------
     source
-        Name in the registry, or path of a file or folder; what is both is the dataset.
+        Name in the registry, or path of a file or folder; what is both is the dataset. ``SOURCE::MEMBER`` has the member
+        with it.
     member
-        Which array of a file that holds several.
+        Which array of a file that holds several, and which place on its axes: ``NAME``, ``NAME@c=1@t=5`` or ``@t=5``.
 
     Returns
     -------
@@ -54,38 +55,52 @@ def load(source: str, *, member: str | None = None) -> Volume:
     UnknownNameError
         If there is no such dataset and no such file.
     """
-    found = _find(source)
+    found, member = _find(source, member)
     if isinstance(found, Path):
         provenance = Provenance(source=str(found.absolute()), licence="unknown", citation="unknown")
         return replace(read_file(found, member=member), provenance=provenance)
-    if member is not None:
-        msg = f"A dataset of the registry is one array: got member {member!r} for {source!r}. Leave the member out."
-        raise DataError(msg)
-    return _from_card(found)
+    return part_of(_from_card(found), _places(found, member))
 
 
-def _find(source: str) -> Card | Path:
+def _find(source: str, member: str | None = None) -> tuple[Card | Path, str | None]:
     """Look a volume up: the registry comes first, lest a file that happens to be here stands in for a dataset."""
+    name, named = split_source(source)
+    if named is not None and member is not None:
+        msg = f"One member is chosen: got {source!r} and member {member!r}. Give one of them."
+        raise DataError(msg)
+    member = named if named is not None else member
     try:
-        return card(source)
+        return card(name), member
     except UnknownNameError as error:
-        if Path(source).exists():
-            return Path(source)
-        if os.sep in source:
-            msg = f"A volume is a name in the registry or a file that exists: there is no {source!r}. Check the path."
+        if Path(name).exists():
+            return Path(name), member
+        if os.sep in name:
+            msg = f"A volume is a name in the registry or a file that exists: there is no {name!r}. Check the path."
             raise DataError(msg) from error
         msg = f"{error} There is no file of that name either."
         raise UnknownNameError(msg) from error
 
 
+def _places(found: Card, member: str | None) -> dict[str, int]:
+    name, places = split_member(member)
+    if name is not None:
+        msg = (
+            f"A dataset of the registry is one array: got member {member!r} for {found.name!r}. Leave the member out, or "
+            "choose a place on an axis alone, as in @t=0."
+        )
+        raise DataError(msg)
+    return places
+
+
 def _from_card(found: Card) -> Volume:
-    array = Phantom(found.shape, seed=found.seed) if found.generator else read_card(found).array
+    read = None if found.generator else read_card(found)
     return Volume(
         name=found.name,
-        array=array,
+        array=Phantom(found.shape, seed=found.seed) if read is None else read.array,
         axes=found.axes,
         spacing=found.spacing,
         spacing_unit=found.spacing_unit,
+        meaning=None if read is None else read.meaning,
         provenance=found.provenance,
     )
 
@@ -146,7 +161,7 @@ def prepared(name: str, *, volume_size: int | None = None) -> Path:
     Parameters
     ----------
     name
-        Name in the registry, or path of a file or folder; what is both is the dataset.
+        Name in the registry, or path of a file or folder, perhaps with ``::MEMBER`` as `load` takes it.
     volume_size
         Keep at most so many voxels an axis, from the middle.
 
@@ -161,12 +176,19 @@ def prepared(name: str, *, volume_size: int | None = None) -> Path:
     DataError
         If the dataset cannot be had, read or trusted.
     """
-    found = _find(name)
+    found, member = _find(name)
     if isinstance(found, Path):
-        return _prepared_file(found, volume_size)
+        return _prepared_file(found, member, volume_size)
+    places = _places(found, member)
+    chosen = "".join(f"-{axis}{place}" for axis, place in places.items())
     crop = f"-{volume_size}" if volume_size is not None else ""
-    target = cache_folder() / "prepared" / f"{found.name}{crop}-{found.voxel_digest[-16:]}.npy"
-    return _kept(target, lambda: card_voxels(found)[centre_crop(found.shape, volume_size).slices])
+    target = cache_folder() / "prepared" / f"{found.name}{chosen}{crop}-{found.voxel_digest[-16:]}.npy"
+
+    def cropped() -> npt.NDArray[Any]:
+        part = part_of(replace(_from_card(found), array=card_voxels(found)), places)
+        return read_voxels(part, centre_crop(part.shape, volume_size))
+
+    return _kept(target, cropped)
 
 
 def card_voxels(found: Card) -> npt.NDArray[Any]:
@@ -198,15 +220,15 @@ def card_voxels(found: Card) -> npt.NDArray[Any]:
     return values
 
 
-def _prepared_file(path: Path, volume_size: int | None) -> Path:
+def _prepared_file(path: Path, member: str | None, volume_size: int | None) -> Path:
     # A folder changes without its own time changing: every file in it counts.
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     states = [(str(file), told.st_size, told.st_mtime_ns) for file in files if file.exists() for told in (file.stat(),)]
-    key = hashlib.sha256(repr((str(path.absolute()), volume_size, states)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((str(path.absolute()), member, volume_size, states)).encode()).hexdigest()[:16]
     target = cache_folder() / "prepared" / f"{path.stem}-{key}.npy"
 
     def cropped() -> npt.NDArray[Any]:
-        volume = read_file(path)
+        volume = read_file(path, member=member)
         return read_voxels(volume, centre_crop(volume.shape, volume_size))
 
     return _kept(target, cropped)

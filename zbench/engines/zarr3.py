@@ -139,9 +139,13 @@ class Zarr3:
     def open(self, store: StoreSpec, *, writable: bool = False) -> _Array:  # noqa: D102 - told by Engine
         refuse_store(self, store, self._kinds)
         _use(self._pipeline)
-        array = zarr.open_array(native_store(store, writable=writable), mode="r+" if writable else "r")
-        # Release 3.1 does not listen when it is told so at opening.
-        return self._array(array.with_config(_RUNTIME) if writable else array)
+        how = {"store": native_store(store, writable=writable), "mode": "r+" if writable else "r"}
+        if not writable:
+            return self._array(zarr.open_array(**how))
+        # Release 3.1 does not listen when it is told so at opening; before it there was only the general setting.
+        with zarr.config.set({f"array.{name}": value for name, value in _RUNTIME.items()}):
+            array = zarr.open_array(**how)
+        return self._array(array.with_config(_RUNTIME) if hasattr(array, "with_config") else array)
 
     def _refuse_place(self, store: StoreSpec, config: StorageConfig) -> None:
         refuse_store(self, store, self._kinds)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zbench.errors import ResultsError
+from zbench.harness.asv_project import asv_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,35 +63,21 @@ def environments(
     ResultsError
         If one cannot be made, or the machine has no interpreter for any.
     """
-    from asv import util  # noqa: PLC0415 - asv is part of the extra that studies need
-    from asv.config import Config  # noqa: PLC0415
-    from asv.environment import get_environments  # noqa: PLC0415
-    from asv.plugin_manager import plugin_manager  # noqa: PLC0415
-    from asv.repo import get_repo  # noqa: PLC0415
+    from asv.environment import get_environments  # noqa: PLC0415 - asv is part of the extra that studies need
 
     found: dict[str, Path] = {}
-    # asv reads the paths of its configuration from the folder it is in.
-    with contextlib.chdir(repository):
-        try:
-            config = Config.load("asv.conf.json")
-            for plugin in config.plugins:
-                plugin_manager.import_plugin(plugin)
-            # Its own folder: a suite that runs at the same time may install another commit in its environments.
-            config.env_dir = str(work / "environments")
-            work.mkdir(parents=True, exist_ok=True)
-            repo = get_repo(config)
-            full = str(repo.get_hash_from_name(commit))
-            chosen = _one_a_release(list(get_environments(config, None)))
-            for done, env in enumerate(chosen, start=1):
-                name = str(env.name).removeprefix(f"{env.tool_name}-")
-                env.create()
-                env.install_project(config, repo, full)
-                found[name] = Path(env.find_executable("python"))
-                report(Made(name=name, commit=full, done=done, total=len(chosen)))
-        except (util.UserError, util.ProcessError, OSError) as error:
-            said = str(getattr(error, "stderr", "")).strip()[-1000:] or "nothing more"
-            msg = f"A study needs the environments of asv.conf.json: one could not be made. {error} It said: {said}"
-            raise ResultsError(msg) from error
+    with asv_project(repository, purpose="A study") as (config, repo):
+        # Its own folder: a suite that runs at the same time may install another commit in its environments.
+        config.env_dir = str(work / "environments")
+        work.mkdir(parents=True, exist_ok=True)
+        full = str(repo.get_hash_from_name(commit))
+        chosen = _one_a_release(list(get_environments(config, None)))
+        for done, env in enumerate(chosen, start=1):
+            name = str(env.name).removeprefix(f"{env.tool_name}-")
+            env.create()
+            env.install_project(config, repo, full)
+            found[name] = Path(env.find_executable("python"))
+            report(Made(name=name, commit=full, done=done, total=len(chosen)))
     if not found:
         msg = "A study needs an interpreter for one of the Pythons of asv.conf.json: none was found. Install one."
         raise ResultsError(msg)

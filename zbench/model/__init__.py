@@ -8,7 +8,7 @@ from zbench.model.evidence import Claim, Comparison, Run, Verdict, Workload
 from zbench.model.layout import ArrayLayout, StorageConfig
 from zbench.model.measure import Counts, Environment, Request, Sample, Trace
 from zbench.model.store import Observer, StoreKind, StoreSpec
-from zbench.model.volume import Provenance, Volume, voxel_digest
+from zbench.model.volume import Meaning, Provenance, Volume, voxel_digest
 
 __all__ = [
     "AccessPattern",
@@ -21,6 +21,7 @@ __all__ = [
     "Comparison",
     "Counts",
     "Environment",
+    "Meaning",
     "Observer",
     "Parameter",
     "Provenance",

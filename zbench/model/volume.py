@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from zbench.units import Shape
 
-__all__ = ["ArrayLike", "Provenance", "Volume", "voxel_digest"]
+__all__ = ["ArrayLike", "Meaning", "Provenance", "Volume", "voxel_digest"]
 
 
 class ArrayLike(Protocol):
@@ -50,6 +50,35 @@ class Provenance:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Meaning:
+    """What a stored number stands for: packed numbers stay packed, and this unpacks them.
+
+    Attributes
+    ----------
+    unit
+        Unit of the quantity, for example ``"HU"``; ``None`` when it is not known.
+    scale, offset
+        The quantity is ``scale × number + offset``.
+    fill
+        The number that stands for no value; ``None`` if there is none.
+    """
+
+    unit: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    fill: float | None = None
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        number = "number" if self.scale == 1 else f"{self.scale!r} × number"
+        number += f" {'-' if self.offset < 0 else '+'} {abs(self.offset)!r}" if self.offset else ""
+        unit = f", in {self.unit}" if self.unit else ""
+        fill = f"; {self.fill!r} stands for no value" if self.fill is not None else ""
+        return f"value = {number}{unit}{fill}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Volume:
     """A volume with its meaning.
 
@@ -62,9 +91,12 @@ class Volume:
     axes
         One letter an axis, slowest first, for example ``"zyx"``.
     spacing
-        Size of a voxel on each axis; ``None`` when it is not known.
+        Size of a voxel on each axis, or on the last ones, z, y, x, when those before them are not in space; ``None`` when
+        it is not known.
     spacing_unit
         Unit of the spacing, for example ``"angstrom"``; ``None`` with no spacing.
+    meaning
+        What a stored number stands for; ``None`` when the source does not say.
     provenance
         Source, licence, citation.
     """
@@ -74,6 +106,7 @@ class Volume:
     axes: str = "zyx"
     spacing: tuple[float, ...] | None = None
     spacing_unit: str | None = None
+    meaning: Meaning | None = None
     provenance: Provenance
 
     @property

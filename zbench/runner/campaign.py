@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
 import sys
 import time
-from contextlib import suppress
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zbench.errors import ResultsError
 from zbench.runner.disk import DISK_FULL, used_bytes
+from zbench.runner.following import FollowingWorker
 from zbench.runner.ledger import FEWEST_ROUNDS, Timing
 from zbench.runner.plan import WRITE
-from zbench.runner.process import WorkerProcess
 from zbench.runner.standing import Pace, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Self
 
     from zbench.grid import CellSpec
     from zbench.runner.ledger import Ledger
 
-__all__ = ["Campaign", "CellPlan", "Limits"]
+__all__ = ["INSTRUCTIONS", "MEMORY", "Campaign", "CellPlan", "Limits"]
+
+# Probes.
+INSTRUCTIONS = "instructions"
+MEMORY = "memory"
 
 # More samples of one process add little: the process is the unit.
 _SECONDS_A_TASK = 0.06
@@ -75,16 +76,16 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
-    """Cells of one volume to be stored and timed; what the record already holds is not measured again.
+    """Cells to be stored and timed; what the record already holds is not measured again.
 
     Cells are stored in batches that fit the disk. In each round of a batch one fresh process takes one value a task,
     the median of its samples, the tasks in random order; rounds follow until each time is known well enough or the
-    batch's share of the budget is spent.
+    batch's share of the budget is spent. What a probe finds is found after that, in processes of their own.
 
     Attributes
     ----------
-    volume
-        The ``.npy`` file with the voxels.
+    volumes
+        The ``.npy`` file with the voxels of each dataset that the cells name.
     plans
         The cells.
     cache_states
@@ -94,22 +95,25 @@ class Campaign:
     folder
         For stores; what is made in it is removed as soon as it is no longer needed.
     limits
-        How far to go.
+        How far to go; probes are not bound by the budget.
     report
         Told after every step.
+    probes
+        What is found of each operation once, in a process of its own: names of `zbench.runner.worker`.
     python
         The interpreter that measures.
     seed
         Of the order of the tasks.
     """
 
-    volume: Path
+    volumes: Mapping[str, Path]
     plans: tuple[CellPlan, ...]
     cache_states: tuple[str, ...]
     ledger: Ledger
     folder: Path
     limits: Limits
     report: Callable[[Standing], None] = lambda _: None
+    probes: tuple[str, ...] = ()
     python: Path = Path(sys.executable)
     seed: int = 0
     _pace: Pace = field(default_factory=Pace, init=False)
@@ -170,6 +174,7 @@ class Campaign:
                 left = here + sum(len(self.tasks(plan)) for plan in waiting)
                 end = self._began + self.limits.budget_s
                 self._time(batch, waiting, work, deadline=now + (end - now) * here / max(left, 1))
+                self._probe(batch, waiting, work)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
 
@@ -177,7 +182,18 @@ class Campaign:
         cell = plan.spec.text
         if cell in self.ledger.refused:
             return False
-        return cell not in self.ledger.stored or bool(self.ledger.open_tasks(self.tasks(plan)))
+        if cell not in self.ledger.stored:
+            return True
+        return bool(self.ledger.open_tasks(self.tasks(plan)) or self._unprobed(plan))
+
+    def _unprobed(self, plan: CellPlan) -> list[tuple[str, Timing]]:
+        warm = (Timing(plan.spec, operation, "warm") for operation in plan.operations)
+        return [
+            (name, task)
+            for task in warm
+            for name in self.probes
+            if self.ledger.is_possible(task) and self.ledger.probed(name, task) is None
+        ]
 
     def _store(self, waiting: list[CellPlan], work: Path) -> list[CellPlan]:
         """Store cells as long as the next one fits whatever it takes, with one that is being written beside it."""
@@ -199,7 +215,7 @@ class Campaign:
 
     def _store_one(self, worker: _Worker, plan: CellPlan) -> bool:
         cell = plan.spec.text
-        answer = worker.ask(do="store", spec=astuple(plan.spec), volume=str(self.volume))
+        answer = worker.ask(do="store", spec=astuple(plan.spec), volume=str(self.volumes[plan.spec.dataset]))
         if "cell" not in answer:
             _check(answer)
             self.ledger.add("refused", cell=cell, error=answer["error"], message=answer["message"])
@@ -233,10 +249,10 @@ class Campaign:
             cell=self.ledger.stored[task.cell.text]["fields"],
             operation=task.operation,
             cache_state=task.cache_state,
-            volume=str(self.volume),
+            volume=str(self.volumes[task.cell.dataset]),
             seconds=_SECONDS_A_TASK,
             # An execution of its own, which says the same in every process.
-            peak=place == 0,
+            peak=place == 0 and MEMORY not in self.probes,
         )
         if "samples" in answer:
             self.ledger.add("value", task=task.key, round=place, **answer)
@@ -244,6 +260,21 @@ class Campaign:
             _check(answer)
             self.ledger.add("failed", task=task.key, error=answer["error"], message=answer["message"])
         self._pace.sample(time.monotonic() - begin)
+
+    def _probe(self, batch: list[CellPlan], waiting: list[CellPlan], work: Path) -> None:
+        with _Worker(self.python, work) as worker:
+            for name, task in (pair for plan in batch for pair in self._unprobed(plan)):
+                answer = worker.ask(
+                    do="probe",
+                    spec=astuple(task.cell),
+                    cell=self.ledger.stored[task.cell.text]["fields"],
+                    operation=task.operation,
+                    probe=name,
+                )
+                if "error" in answer:
+                    _check(answer)
+                self.ledger.add("probe", probe=name, task=task.key, **answer)
+                self._tell("probe", batch, waiting, f"{name} of {task.operation} on {task.cell.layout}")
 
     def _used_bytes(self) -> int:
         """Look at each store once: they stay as they are, and some have very many files."""
@@ -313,15 +344,12 @@ class _Worker:
 
     def __init__(self, python: Path, folder: Path) -> None:
         self._python, self._folder = python, folder
-        self._process: WorkerProcess | None = None
-        self._pid = 0
+        self._process: FollowingWorker | None = None
 
     def ask(self, **message: Any) -> dict[str, Any]:
         if self._process is None:
-            self._process = WorkerProcess(self._python, self._folder, timeout_s=_TIMEOUT_S)
-            # Killed with this process, lest it goes on to write where the next run clears up. One that cannot even do
-            # this is no matter of a cell.
-            self._pid = self._process.ask(do="follow", parent=os.getpid())["pid"]
+            # One that cannot even begin is no matter of a cell.
+            self._process = FollowingWorker(self._python, self._folder, timeout_s=_TIMEOUT_S)
         try:
             return self._process.ask(**message)
         except ResultsError as error:
@@ -336,8 +364,4 @@ class _Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None:
-            if kind is not None:
-                # Nobody waits for the end of what it is doing.
-                with suppress(ProcessLookupError):
-                    os.kill(self._pid, signal.SIGKILL)
-            self._process.close()
+            self._process.__exit__(kind, error, trace)

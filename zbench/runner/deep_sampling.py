@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -58,7 +59,10 @@ __all__ = [
 
 # Other processes may read a store again between its leaving the page cache and the proof of it.
 _ATTEMPTS = 3
-_CHILD = "from zbench.runner.deep_sampling import main; main()"
+# It ends with this process, even if that is killed.
+_CHILD = (
+    "from zbench.runner.following import end_with; end_with({}); from zbench.runner.deep_sampling import main; main()"
+)
 
 
 class Opening(StrEnum):
@@ -358,7 +362,7 @@ def _child(cell: StoredCell, operation: str, folder: Path) -> list[str]:
         "operation": operation,
         "folder": str(folder.absolute()),
     }
-    return ["-c", _CHILD, json.dumps(task)]
+    return ["-c", _CHILD.format(os.getpid()), json.dumps(task)]
 
 
 def main() -> None:

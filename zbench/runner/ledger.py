@@ -116,11 +116,12 @@ class Ledger:
         self.stored: dict[str, dict[str, Any]] = {}
         self.refused: dict[str, dict[str, Any]] = {}
         self.failed: dict[str, dict[str, Any]] = {}
+        self._probes: dict[tuple[str, str], dict[str, Any]] = {}
         self._entries: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self._values: dict[str, list[float]] = defaultdict(list)
         # Intervals take longer to work out than anything else here, and are asked for at every step.
         self._intervals: dict[str, tuple[int, Interval | None]] = {}
-        for kind in ("stored", "refused", "failed", "value"):
+        for kind in ("stored", "refused", "failed", "value", "probe"):
             for entry in log.of(kind):
                 self._take(kind, entry)
 
@@ -130,7 +131,7 @@ class Ledger:
         Parameters
         ----------
         kind
-            ``stored``, ``refused``, ``failed``, ``value``, or any other sort that is only kept.
+            ``stored``, ``refused``, ``failed``, ``value``, ``probe``, or any other sort that is only kept.
         **fields
             The entry.
         """
@@ -157,6 +158,8 @@ class Ledger:
             getattr(self, kind)[fields["cell"]] = fields
         elif kind == "failed":
             self.failed[fields["task"]] = fields
+        elif kind == "probe":
+            self._probes[fields["probe"], fields["task"]] = fields
         elif kind == "value":
             self._entries[fields["task"]].append(fields)
             self._values[fields["task"]].append(median(sample[0] for sample in fields["samples"]))
@@ -191,6 +194,23 @@ class Ledger:
         """
         return self._entries.get(task.key, [])
 
+    def probed(self, name: str, task: Timing) -> dict[str, Any] | None:
+        """Look up what a probe has found.
+
+        Parameters
+        ----------
+        name
+            Of the probe.
+        task
+            What it was to look at.
+
+        Returns
+        -------
+        dict or None
+            With ``found``, or with ``error`` and ``message``; ``None`` if it has not looked yet.
+        """
+        return self._probes.get((name, task.key))
+
     def medians(self, ending: str) -> dict[str, float]:
         """Look the times of many tasks up.
 
@@ -206,34 +226,20 @@ class Ledger:
         """
         return {key: median(values) for key, values in self._values.items() if key.endswith(ending) and values}
 
-    def interval(self, task: Timing) -> Interval | None:
+    def interval(self, task: Timing | str) -> Interval | None:
         """Estimate the time of a task.
 
         Parameters
         ----------
         task
-            The task.
+            The task, or its key.
 
         Returns
         -------
         Interval or None
             Nanoseconds; ``None`` with fewer than three values.
         """
-        return self.interval_of(task.key)
-
-    def interval_of(self, key: str) -> Interval | None:
-        """Estimate the time of a task that is known by its key.
-
-        Parameters
-        ----------
-        key
-            The key.
-
-        Returns
-        -------
-        Interval or None
-            Nanoseconds; ``None`` with fewer than three values.
-        """
+        key = task if isinstance(task, str) else task.key
         values = self._values.get(key, [])
         count, interval = self._intervals.get(key, (0, None))
         if count != len(values):

@@ -1,4 +1,4 @@
-"""A worker process as seen from the side that asks."""
+"""A process that answers messages, a line of JSON for a line of JSON, as seen from the side that asks."""
 
 from __future__ import annotations
 
@@ -12,40 +12,51 @@ from typing import TYPE_CHECKING, Any, Self
 from zbench.errors import ResultsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
-__all__ = ["WorkerProcess"]
+__all__ = ["AnsweringProcess", "WorkerProcess"]
 
-# A worker that falls closes its answers first and says why afterwards.
+# A process that falls closes its answers first and says why afterwards.
 _LAST_WORDS_S = 5.0
 
 
-class WorkerProcess:
-    """One worker of one environment.
+class AnsweringProcess:
+    """One process that reads messages from its standard input and answers on its standard output.
 
     Parameters
     ----------
-    python
-        Interpreter of the environment; zbench is installed in it.
+    command
+        What to start.
     folder
-        Folder for stores.
+        Working folder.
     timeout_s
         Longest time that one answer may take.
+    variables
+        Whole environment of the process; ``None`` is that of this one.
     """
 
-    def __init__(self, python: Path, folder: Path, *, timeout_s: float = 600.0) -> None:
-        self._python = python
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        *,
+        timeout_s: float = 600.0,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        self._program = command[0]
         self._timeout_s = timeout_s
+        self._asked: object = None
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        self._process = subprocess.Popen(  # noqa: S603 - our own module in an environment that the caller chose
-            [str(python), "-m", "zbench.runner.worker", str(folder)],
+        self._process = subprocess.Popen(  # noqa: S603 - a program of an environment that the caller chose
+            list(command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
             text=True,
-            # Not the working folder: a zbench folder there would hide the installed one.
             cwd=folder,
+            env=variables,
         )
 
     def ask(self, **message: Any) -> dict[str, Any]:
@@ -54,33 +65,67 @@ class WorkerProcess:
         Parameters
         ----------
         **message
-            What `zbench.runner.worker` understands.
+            What the process understands.
 
         Returns
         -------
         dict
-            The answer; with ``error`` and ``message`` if zbench itself refused or found something wrong.
+            The answer; with ``error`` and ``message`` if the process itself refused or found something wrong.
 
         Raises
         ------
         ResultsError
             If the process died or did not answer in time.
         """
-        stdin, stdout = self._process.stdin, self._process.stdout
+        self.send(**message)
+        return self.receive()
+
+    def send(self, **message: Any) -> None:
+        """Send a message, and do something else while the process works on it.
+
+        Parameters
+        ----------
+        **message
+            What the process understands.
+        """
+        stdin = self._process.stdin
         assert stdin is not None
-        assert stdout is not None
-        try:
+        self._asked = message.get("do")
+        # A process that died says so when its answer is waited for.
+        with suppress(OSError):
             stdin.write(json.dumps(message) + "\n")
             stdin.flush()
-            ready, _, _ = select.select([stdout], [], [], self._timeout_s)
+
+    def receive(self, *, timeout_s: float | None = None) -> dict[str, Any]:
+        """Wait for the answer to the message that was sent.
+
+        Parameters
+        ----------
+        timeout_s
+            Longest time that it may take, where it is not that of all answers.
+
+        Returns
+        -------
+        dict
+            The answer.
+
+        Raises
+        ------
+        ResultsError
+            If the process died or did not answer in time; it is ended then.
+        """
+        stdout, patience_s = self._process.stdout, self._timeout_s if timeout_s is None else timeout_s
+        assert stdout is not None
+        try:
+            ready, _, _ = select.select([stdout], [], [], patience_s)
             line = stdout.readline() if ready else ""
         except OSError:
             line = ""
         if not line:
             self._end(patience_s=_LAST_WORDS_S)
             msg = (
-                f"A worker answers every message within {self._timeout_s:.0f} s: {self._python} did not answer "
-                f"{message.get('do')!r} and ended with status {self._process.returncode}. Mend what it says and run "
+                f"A worker answers every message within {patience_s:.0f} s: {self._program} did not answer "
+                f"{self._asked!r} and ended with status {self._process.returncode}. Mend what it says and run "
                 f"again: {self._last_words()}"
             )
             raise ResultsError(msg)
@@ -94,7 +139,7 @@ class WorkerProcess:
     def close(self) -> None:
         """End the process."""
         if self._process.stdin is not None:
-            # What a dead worker did not take is still to be flushed, which fails and would hide why it died.
+            # What a dead process did not take is still to be flushed, which fails and would hide why it died.
             with suppress(OSError):
                 self._process.stdin.close()
         self._end(patience_s=10.0)
@@ -116,3 +161,21 @@ class WorkerProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class WorkerProcess(AnsweringProcess):
+    """One worker of one environment.
+
+    Parameters
+    ----------
+    python
+        Interpreter of the environment; zbench is installed in it.
+    folder
+        Folder for stores.
+    timeout_s
+        Longest time that one answer may take.
+    """
+
+    def __init__(self, python: Path, folder: Path, *, timeout_s: float = 600.0) -> None:
+        # Not the working folder of the caller: a zbench folder there would hide the installed one.
+        super().__init__([str(python), "-m", "zbench.runner.worker", str(folder)], folder, timeout_s=timeout_s)

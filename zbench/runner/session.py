@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zbench.errors import ResultsError
+from zbench.runner.following import FollowingWorker
 from zbench.runner.plan import WRITE, Task, operations_of, tasks_of
-from zbench.runner.process import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -150,7 +150,7 @@ class Session:
         known = {entry["cell"] for kind in ("stored", "refused") for entry in self.log.of(kind)}
         done, total = 0, sum(map(len, specs.values()))
         for name, environment in self.environments.items():
-            with WorkerProcess(environment.python, work / name) as worker:
+            with FollowingWorker(environment.python, work / name) as worker:
                 if name not in told:
                     self.log.add("environment", name=name, **worker.ask(do="environment"))
                 for spec in specs[name]:
@@ -160,7 +160,7 @@ class Session:
                     self.report(Progress(stage="store", dataset=dataset, done=done, total=total, note=spec.text))
         return cells
 
-    def _store_one(self, worker: WorkerProcess, key: str, spec: CellSpec, *, new: bool) -> dict[str, dict[str, Any]]:
+    def _store_one(self, worker: FollowingWorker, key: str, spec: CellSpec, *, new: bool) -> dict[str, dict[str, Any]]:
         answer = worker.ask(do="store", spec=astuple(spec), volume_size=self.volume_size)
         if "cell" not in answer:
             if answer["error"] in _NOT_OF_THE_CELL:
@@ -174,7 +174,7 @@ class Session:
             self.log.add("stored", cell=key, fields=answer["cell"], counts=counts)
         return {key: answer["cell"]}
 
-    def _counted(self, worker: WorkerProcess, spec: CellSpec, cell: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    def _counted(self, worker: FollowingWorker, spec: CellSpec, cell: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for operation in operations_of(self.preset, spec):
             if operation != WRITE:
                 answer = worker.ask(do="count", spec=astuple(spec), cell=cell, operation=operation)
@@ -186,7 +186,7 @@ class Session:
         random.Random(f"{self.seed}/{dataset}/{place}").shuffle(order)  # noqa: S311 - an order, not a secret
         with ExitStack() as stack:
             workers = {
-                name: stack.enter_context(WorkerProcess(environment.python, work / name))
+                name: stack.enter_context(FollowingWorker(environment.python, work / name))
                 for name, environment in self.environments.items()
             }
             for done, task in enumerate(order, start=1):

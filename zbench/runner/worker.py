@@ -5,7 +5,6 @@ It imports only what a bare environment has: numpy, zarr, numcodecs, pooch.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
@@ -36,9 +35,11 @@ from zbench.errors import DataError, ZbenchError
 from zbench.grid import CellSpec
 from zbench.model import CacheState
 from zbench.patterns import one_by_one
-from zbench.runner.deep_sampling import deep_sampler
+from zbench.runner.deep_sampling import deep_instructions, deep_memory, deep_sampler
 from zbench.runner.disk import DISK_FULL, is_disk_full
+from zbench.runner.following import end_with
 from zbench.runner.plan import WRITE
+from zbench.runner.requests import count_operations
 from zbench.runner.sampling import reader, take_samples, timed
 from zbench.runner.touched import touched
 
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _WRITTEN = "written"
-_PR_SET_PDEATHSIG = 1
 _FEWEST_SAMPLES = 1
 _MOST_SAMPLES = 9
 
@@ -74,6 +74,12 @@ def _store(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
 def _count(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
     cell = _cell(folder, message)
     return {"counts": asdict(count_read(cell, cell_pattern(cell, message["operation"])))}
+
+
+def _requests(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
+    spec = CellSpec(*message["spec"])
+    values = _voxels(spec, message)
+    return {"requests": count_operations(spec, values, folder)}
 
 
 def _touched(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
@@ -116,11 +122,20 @@ def _deep(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _probe(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
+    written = folder / _WRITTEN
+    try:
+        found = _PROBES[message["probe"]](_cell(folder, message), message["operation"], folder=written)
+    finally:
+        shutil.rmtree(written, ignore_errors=True)
+    return {"found": asdict(found)}
+
+
 @contextmanager
 def _operation(cell: StoredCell, folder: Path, message: dict[str, Any]) -> Iterator[Callable[[], Sample]]:
     name = message["operation"]
     if name == WRITE:
-        values = voxels(cell.spec.dataset, message["volume_size"])
+        values = _voxels(cell.spec, message)
         yield lambda: _written(cell, folder, values)
         return
     with reader(open_array(cell), cell_pattern(cell, name)) as take:
@@ -154,11 +169,7 @@ def _prepared(path: str) -> npt.NDArray[Any]:
 def _follow(_folder: Path, message: dict[str, Any]) -> dict[str, Any]:
     """End with the process that asks, even if that is killed, but not before it at a Ctrl-C, which is sent to both."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != message["parent"]:
-            # It was gone before this was set up.
-            os.kill(os.getpid(), signal.SIGKILL)
+    end_with(message["parent"])
     return {"pid": os.getpid()}
 
 
@@ -166,14 +177,17 @@ def _cell(folder: Path, message: dict[str, Any]) -> StoredCell:
     return restored_cell(CellSpec(*message["spec"]), folder, message["cell"])
 
 
+_PROBES: dict[str, Callable[..., Any]] = {"instructions": deep_instructions, "memory": deep_memory}
 _ACTIONS = {
     "environment": _tell_environment,
     "versions": _versions,
     "store": _store,
     "count": _count,
+    "requests": _requests,
     "touched": _touched,
     "sample": _sample,
     "deep": _deep,
+    "probe": _probe,
     "follow": _follow,
 }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from zbench.datasets.readers.choice import part_of, split_member, split_source
 from zbench.datasets.readers.dispatch import SUFFIXES, read_file, read_voxels
 from zbench.datasets.readers.member import Member
 
-__all__ = ["SUFFIXES", "Member", "read_file", "read_voxels"]
+__all__ = ["SUFFIXES", "Member", "part_of", "read_file", "read_voxels", "split_member", "split_source"]

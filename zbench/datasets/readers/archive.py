@@ -1,19 +1,19 @@
-"""Volumes in zip and tar archives: planes, MRC and EM files, BinaryCIF."""
+"""Volumes in zip and tar archives: planes, DICOM series, MRC and EM files, BinaryCIF."""
 
 from __future__ import annotations
 
 import io
 import tarfile
 import zipfile
-from functools import partial
+from functools import cache, partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zbench.datasets.readers import dicom
 from zbench.datasets.readers.bcif import parse_bcif
 from zbench.datasets.readers.em import parse_em
-from zbench.datasets.readers.later import START_BYTES, later_kind, refusal
 from zbench.datasets.readers.member import MRC_SUFFIXES, Member, Opened, check_bytes, is_companion, natural, stack
 from zbench.datasets.readers.mrc import read_mrc
 from zbench.datasets.readers.planes import stacked
@@ -22,7 +22,7 @@ from zbench.errors import DataError, RefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from typing import TypeAlias
+    from typing import BinaryIO, TypeAlias
 
     _Read: TypeAlias = Callable[[list[str]], Iterator[bytes]]
 
@@ -43,7 +43,7 @@ def members(path: Path) -> list[Member]:
     Returns
     -------
     list of Member
-        One for a stack of planes or of many equal volumes, else one for each volume.
+        One for a stack of planes or of many equal volumes, else one for each volume or series.
 
     Raises
     ------
@@ -103,7 +103,10 @@ def _members(sizes: dict[str, int], read: _Read, path: Path) -> list[Member]:
         return [Member(name="data", open=lambda: Opened(array=_em_stack(planes, read, path)))]
     volumes = [name for name in names if _suffix(name) in MRC_SUFFIXES]
     if not volumes:
-        raise _refusal(names, read, path)
+        found = dicom.series(names, _files(names, read, path), path)
+        if not found:
+            raise _refusal(names, path)
+        return found
     if len(volumes) > _MOST_VOLUMES:
         return [Member(name="data", open=lambda: Opened(array=_mrc_stack(volumes, read, path)))]
     stems = [PurePosixPath(name).stem for name in volumes]
@@ -118,14 +121,21 @@ def _suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def _refusal(names: list[str], read: _Read, path: Path) -> RefusedError:
-    for name, data in zip(names, read(names), strict=True):
-        kind = later_kind(name, data[:START_BYTES])
-        if kind is not None:
-            return refusal(kind, path)
+def _files(names: list[str], read: _Read, path: Path) -> Callable[[list[str]], Iterator[BinaryIO]]:
+    """Open members as files, again and again: those of a tar are kept, for it is read from its beginning each time."""
+    kept = cache(lambda: dict(zip(names, read(names), strict=True)))
+
+    def files(wanted: list[str]) -> Iterator[BinaryIO]:
+        is_zip = path.name.lower().endswith(".zip")
+        return map(io.BytesIO, read(wanted) if is_zip else (kept()[name] for name in wanted))
+
+    return files
+
+
+def _refusal(names: list[str], path: Path) -> RefusedError:
     told = f"{len(names)} files of kinds {sorted({_suffix(name) for name in names})}" if names else "no files"
     return RefusedError(
-        f"An archive is read when it holds TIFF or PNG planes, MRC, EM or BinaryCIF files: {str(path)!r} has {told}. "
+        f"An archive is read when it holds TIFF, PNG or DICOM planes, MRC, EM or BinaryCIF files: {str(path)!r} has {told}. "
         "Unpack it, and give the file that holds the volume."
     )
 

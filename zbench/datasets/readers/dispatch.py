@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zbench.datasets.readers.later import later_kind, refusal
-from zbench.datasets.readers.member import MRC_SUFFIXES, check_array, check_bytes, choose
+from zbench.datasets.readers.choice import part_of, split_member
+from zbench.datasets.readers.dicom import DICOM_SUFFIXES
+from zbench.datasets.readers.member import MRC_SUFFIXES, Opened, check_array, check_bytes, choose
 from zbench.errors import DataError, RefusedError, ZbenchError
-from zbench.model import Box, Provenance, Volume
+from zbench.model import Box, Meaning, Provenance, Volume
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +34,25 @@ SUFFIXES = {
     ".tar.gz": "archive",
     ".h5.gz": "hdf5",
     ".hdf5.gz": "hdf5",
+    ".fits.gz": "fits",
+    ".nii.gz": "nifti",
+    ".am.gz": "amira",
+    **dict.fromkeys(DICOM_SUFFIXES, "dicom"),
+    ".am": "amira",
     ".bcif": "bcif",
     ".em": "em",
+    ".fits": "fits",
+    ".fit": "fits",
+    ".fts": "fits",
+    ".grib1": "grib",
+    ".grib2": "grib",
+    ".grib": "grib",
+    ".grb2": "grib",
+    ".grb": "grib",
+    ".nii": "nifti",
+    ".nc4": "netcdf",
+    ".nc": "netcdf",
+    ".cdf": "netcdf",
     ".tiff": "tiff",
     ".tif": "tiff",
     ".png": "planes",
@@ -46,6 +64,8 @@ SUFFIXES = {
     ".zip": "archive",
     ".npy": "npy",
 }
+# How axes are called that the file does not name.
+_NAMELESS = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
 # Where the name of the package is not that of the module.
 _PACKAGES = {"PIL": "pillow"}
 
@@ -79,12 +99,13 @@ def read_file(path: Path, *, member: str | None = None) -> Volume:
     path
         A file, a folder of planes, or a Zarr array or group.
     member
-        Which array of a file that holds several.
+        Which array of a file that holds several, and which place on axes that are not in space: ``NAME``,
+        ``NAME@c=1@t=5``, or ``@t=5`` where there is one array.
 
     Returns
     -------
     Volume
-        Axes ``z, y, x`` (a fourth one before them is ``t``).
+        Axes ``z, y, x`` unless the file says otherwise; one before them is ``t``, two are ``t, c``.
 
     Raises
     ------
@@ -96,8 +117,9 @@ def read_file(path: Path, *, member: str | None = None) -> Volume:
     reader = _reader(path)
     with _damage_told(path):
         try:
-            members = import_module(f"zbench.datasets.readers.{reader}").members(path)
-            opened = choose(members, member, path).open()
+            members = list(import_module(f"zbench.datasets.readers.{reader}").members(path))
+            name, places = (member, {}) if member in {one.name for one in members} else split_member(member)
+            opened = choose(members, name, path).open()
         except ImportError as error:
             module = (error.name or reader).partition(".")[0]
             package = _PACKAGES.get(module, module)
@@ -107,19 +129,35 @@ def read_file(path: Path, *, member: str | None = None) -> Volume:
             )
             raise RefusedError(msg) from error
         check_array(opened.array, path)
+    return part_of(_volume(opened, path), places)
+
+
+def _volume(opened: Opened, path: Path) -> Volume:
     shape = opened.array.shape
-    if not 2 <= len(shape) <= 4 or min(shape) < 1:
-        msg = f"A volume has two to four axes, none empty: {str(path)!r} has shape {shape}. Choose a part of it."
+    axes = opened.axes if opened.axes is not None and len(opened.axes) == len(shape) else _NAMELESS.get(len(shape))
+    if axes is None or min(shape) < 1:
+        msg = (
+            f"A volume has two to five axes, or more that its file names, none empty: {str(path)!r} has shape {shape}. "
+            "Choose a part of it."
+        )
         raise RefusedError(msg)
-    spacing = opened.spacing if opened.spacing is not None and len(opened.spacing) == len(shape) else None
+    spacing = opened.spacing
+    fits = spacing is not None and (len(spacing) == len(axes) or _are_in_space(axes, len(spacing)))
     return Volume(
         name=path.name,
         array=opened.array,
-        axes=opened.axes if opened.axes is not None and len(opened.axes) == len(shape) else "tzyx"[-len(shape) :],
-        spacing=spacing,
-        spacing_unit=opened.spacing_unit if spacing else None,
+        axes=axes,
+        spacing=spacing if fits else None,
+        spacing_unit=opened.spacing_unit if fits else None,
+        # A number that is its own value, of no unit, says nothing.
+        meaning=opened.meaning if opened.meaning != Meaning() else None,
         provenance=Provenance(source=str(path), licence="unknown", citation="unknown"),
     )
+
+
+def _are_in_space(axes: str, count: int) -> bool:
+    """Tell whether the last axes, and no others, are those in space."""
+    return set(axes[len(axes) - count :]) == set(axes) & set("xyz")
 
 
 def read_voxels(volume: Volume, box: Box | None = None) -> npt.NDArray[Any]:
@@ -173,9 +211,6 @@ def _reader(path: Path) -> str:
     if not path.is_file():
         msg = f"A volume file must exist: there is no {str(path)!r}. Check the path."
         raise DataError(msg)
-    kind = later_kind(name)
-    if kind is not None:
-        raise refusal(kind, path)
     for suffix, reader in SUFFIXES.items():
         if name.endswith(suffix):
             return reader

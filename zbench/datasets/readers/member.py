@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from zbench.model import Meaning
     from zbench.model.volume import ArrayLike
 
 __all__ = [
@@ -42,15 +43,18 @@ class Opened:
     axes
         One letter an axis, slowest first, if the file says so.
     spacing
-        Size of a voxel on each axis, if the file says so.
+        Size of a voxel on each axis, or on those in space alone when they come last, if the file says so.
     spacing_unit
         Its unit.
+    meaning
+        What a stored number stands for, if the file says so.
     """
 
     array: ArrayLike
     axes: str | None = None
     spacing: tuple[float, ...] | None = None
     spacing_unit: str | None = None
+    meaning: Meaning | None = None
 
 
 # Micrographs and tilt series of IMOD have names of their own.
@@ -104,7 +108,10 @@ def choose(members: Iterable[Member], name: str | None, path: Path) -> Member:
     if name not in found:
         asked = "none was chosen" if name is None else f"there is no {name!r}"
         listed = ", ".join(sorted(found, key=natural)[:20])
-        msg = f"A file with several arrays needs one to be chosen: {str(path)!r} has {listed}; {asked}. Name a member."
+        msg = (
+            f"A file with several arrays needs one to be chosen: {str(path)!r} has {listed}; {asked}. Give --member NAME, "
+            "or PATH::NAME."
+        )
         raise DataError(msg)
     return found[name]
 

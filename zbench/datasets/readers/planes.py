@@ -1,4 +1,4 @@
-"""Planes as single pictures, in a folder or a zip: TIFF or PNG, in the natural order of their names."""
+"""Planes as single files, in a folder or a zip: TIFF or PNG in the natural order of their names, or DICOM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zbench.datasets.readers.later import START_BYTES, later_kind, refusal
+from zbench.datasets.readers import dicom
 from zbench.datasets.readers.member import Member, Opened, is_companion, natural, stack
 from zbench.datasets.readers.tiff import read_tiff
 from zbench.errors import DataError, RefusedError
@@ -24,7 +24,7 @@ _GREY = ("1", "L", "I", "I;16")
 
 
 def members(path: Path) -> list[Member]:
-    """List the one volume of a folder of planes, or of a single PNG.
+    """List the volumes of a folder of planes, or the one of a single PNG.
 
     Parameters
     ----------
@@ -34,27 +34,24 @@ def members(path: Path) -> list[Member]:
     Returns
     -------
     list of Member
-        One, read into memory.
+        One for pictures, read into memory; for DICOM one for each series.
 
     Raises
     ------
     DataError
         If the folder holds no plane.
-    RefusedError
-        If it holds files of a format without a reader.
     """
     if path.is_file():
         return [Member(name="data", open=lambda: Opened(array=_decode_png(path.read_bytes(), path)))]
     files = {file.name: file for file in path.iterdir() if file.is_file() and not is_companion(file.name)}
     names = [name for name in files if _kind(name) != "other"]
-    if not names:
-        for name in sorted(files, key=natural):
-            with files[name].open("rb") as file:
-                kind = later_kind(name, file.read(START_BYTES))
-            if kind is not None:
-                raise refusal(kind, path)
+    # Beside a series there may be a picture to look at.
+    if not names or any(name.lower().endswith(dicom.DICOM_SUFFIXES) for name in files):
+        found = dicom.members(path)
+        if found:
+            return found
         msg = (
-            f"A folder is read when it holds TIFF or PNG planes, or is a Zarr array or group: {str(path)!r} holds "
+            f"A folder is read when it holds TIFF, PNG or DICOM planes, or is a Zarr array or group: {str(path)!r} holds "
             f"{len(files)} files, none of these. Give the file that holds the volume."
         )
         raise DataError(msg)

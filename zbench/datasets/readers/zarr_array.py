@@ -56,11 +56,22 @@ def _levels(group: Any) -> dict[str, tuple[str | None, tuple[float, ...] | None,
         # Format 0.5 nests under "ome", 0.4 does not.
         for multiscale in told.get("ome", told)["multiscales"]:
             letters = "".join(axis["name"] for axis in multiscale["axes"])
-            units = {axis.get("unit") for axis in multiscale["axes"]}
+            axes = letters if len(letters) == len(multiscale["axes"]) else None
+            # Channels and times have no size in space, and come first.
+            spatial = [axis for axis in multiscale["axes"] if axis.get("type", "space") == "space"]
+            units = {axis.get("unit") for axis in spatial}
+            whole = _scale(multiscale.get("coordinateTransformations", ()), len(letters))
             for level in multiscale["datasets"]:
-                (scale,) = (step["scale"] for step in level["coordinateTransformations"] if step["type"] == "scale")
-                spacing = tuple(float(edge) for edge in scale)
+                scale = _scale(level["coordinateTransformations"], len(letters))
+                edges = [float(one * of_all) for one, of_all in zip(scale, whole, strict=True)]
+                spacing = tuple(edges[len(edges) - len(spatial) :])
                 known = len(units) == 1 and None not in units and all(0 < edge < math.inf for edge in spacing)
-                axes = letters if len(letters) == len(multiscale["axes"]) else None
                 found[level["path"]] = (axes, spacing, units.copy().pop()) if known else (axes, None, None)
     return found
+
+
+def _scale(steps: Any, count: int) -> list[float]:
+    """Take the one scale of some transformations; none leaves everything as large as it is."""
+    scales = [step["scale"] for step in steps if step["type"] == "scale"] or [[1.0] * count]
+    (scale,) = scales
+    return list(scale)

@@ -33,13 +33,13 @@ class VolumeRequest:
     ----------
     source
         Number of a dataset of the portal, name in the registry, or path of a file, a folder of planes, or a Zarr array
-        or group; ``None`` is the embedded phantom.
+        or group, perhaps with ``::MEMBER``; ``None`` is the embedded phantom.
     volume_size
         Keep at most so many voxels an axis; ``None`` keeps all.
     at
         Voxel in the middle of the crop, ``(z, y, x)``; ``None`` is the middle of the volume.
     member
-        Which array of a file that holds several.
+        Which array of a file that holds several, and which place on axes beyond three: ``NAME@c=1@t=5``.
     run, tomogram, voxel_spacing
         Which tomogram of a dataset of the portal: name or number of the run, number of the tomogram, spacing in
         angstrom.
@@ -150,5 +150,9 @@ def slug(name: str) -> str:
     str
         Letters, digits, points and hyphens, without the endings of the formats.
     """
-    stem = re.sub(r"(\.(ome|tar|gz|bz2|zarr|mrc|rec|map|tiff?|npy|em|h5|hdf5?|zip|st|ali|mrcs))+$", "", name.lower())
+    stem = re.sub(
+        r"(\.(ome|tar|gz|bz2|zarr|mrc|rec|map|tiff?|npy|em|h5|hdf5?|zip|st|ali|mrcs|am|dcm|fits?|grib2?|grb2?|nii|nc4?))+$",
+        "",
+        name.lower(),
+    )
     return re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:_NAME_LENGTH] or "volume"

@@ -24,6 +24,9 @@ _REQUEST_S = 0.5e-3
 _A_VALUE_S = 0.09
 _A_PROCESS_S = 2.5
 _A_CELL_S = 0.2
+# Valgrind makes a program about so many times slower, and takes that long to begin.
+_VALGRIND = 50.0
+_A_COUNT_S = 20.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,14 +72,16 @@ def estimate(prepared: Prepared) -> Estimate:
     rounds = FEWEST_ROUNDS * (_A_PROCESS_S + sum(_round_s(prepared, cell) for cell in plans))
     # The first process executes everything once more, to see how much memory it takes.
     memory = sum(_once_s(prepared, cell, operation) for cell in plans for operation in cell.operations)
-    least = storing + rounds + memory
+    # What counts is not bound by the budget.
+    counting = _counting_s(prepared) if prepared.request.selection.instructions else 0.0
+    least = storing + rounds + memory + counting
     everything = prepared.crop.logical_bytes + sum(cell.most_bytes for cell in plans)
     largest = max(cell.most_bytes for cell in plans)
     return Estimate(
         cells=len(plans),
         times=sum(_times(prepared, operation) for cell in plans for operation in cell.operations),
         least_s=least,
-        most_s=max(least, prepared.request.seconds),
+        most_s=max(least, prepared.request.seconds + counting),
         disk_bytes=min(everything + largest, prepared.request.max_disk_bytes),
     )
 
@@ -99,6 +104,15 @@ def _round_s(prepared: Prepared, cell: CellPlan) -> float:
         once = _once_s(prepared, cell, operation)
         found += _times(prepared, operation) * (once + max(once, _A_VALUE_S))
     return found
+
+
+def _counting_s(prepared: Prepared) -> float:
+    """Each operation is executed three times under valgrind, in a process of its own."""
+    return sum(
+        _A_COUNT_S + 3 * _VALGRIND * _once_s(prepared, cell, operation)
+        for cell in prepared.selected.plans
+        for operation in cell.operations
+    )
 
 
 def _once_s(prepared: Prepared, cell: CellPlan, operation: str) -> float:

@@ -9,26 +9,29 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from zbench.errors import ResultsError, ZbenchError
+from zbench.runner import RunLog
 from zbench.runner.disk import is_disk_full
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["RECORD", "begun_head", "opened", "room_told"]
+__all__ = ["RECORD", "begun_head", "opened", "record_of", "room_told"]
 
 RECORD = "run.jsonl"
 # Hidden and with our name: what is in it is removed, and the folder may be one that the user has other things in.
 _WORK = ".zbench-work"
 
 
-def begun_head(output: Path) -> dict[str, Any] | None:
+def begun_head(output: Path, *, study: str = "cryoet") -> dict[str, Any] | None:
     """Read how the run of a folder began.
 
     Parameters
     ----------
     output
         The folder.
+    study
+        Command that it must have been begun by.
 
     Returns
     -------
@@ -56,9 +59,9 @@ def begun_head(output: Path) -> dict[str, Any] | None:
         head = json.loads(line)
     except ValueError:
         head = None
-    if not isinstance(head, dict) or head.get("kind") != "head" or head.get("study") != "cryoet":
+    if not isinstance(head, dict) or head.get("kind") != "head" or head.get("study") != study:
         msg = (
-            f"A run goes on from its own record: {str(path)!r} was not begun by 'zbench cryoet'. It is kept; give "
+            f"A run goes on from its own record: {str(path)!r} was not begun by 'zbench {study}'. It is kept; give "
             "another --output-dir."
         )
         raise ResultsError(msg)
@@ -66,7 +69,7 @@ def begun_head(output: Path) -> dict[str, Any] | None:
 
 
 @contextmanager
-def opened(output: Path, *, resume: bool) -> Iterator[Path]:
+def opened(output: Path, *, resume: bool, study: str = "cryoet") -> Iterator[Path]:
     """Hold an output folder for one run.
 
     Parameters
@@ -75,6 +78,8 @@ def opened(output: Path, *, resume: bool) -> Iterator[Path]:
         The folder; it is made.
     resume
         Whether a run that was begun in it is to go on.
+    study
+        Command that it belongs to.
 
     Yields
     ------
@@ -86,7 +91,7 @@ def opened(output: Path, *, resume: bool) -> Iterator[Path]:
     ResultsError
         If the folder cannot be written, another process runs in it, or it holds a run that is not to go on.
     """
-    if not resume and begun_head(output) is not None:
+    if not resume and begun_head(output, study=study) is not None:
         msg = (
             f"A folder holds one run: {str(output)!r} has the record of one. Give --resume to go on with it, or "
             "another --output-dir."
@@ -117,6 +122,37 @@ def opened(output: Path, *, resume: bool) -> Iterator[Path]:
         finally:
             shutil.rmtree(work, ignore_errors=True)
             _remove_nothing(output, record, is_new=is_new)
+
+
+def record_of(output: Path, head: dict[str, Any]) -> RunLog:
+    """Open the record of a folder; one that was begun otherwise is refused with what differs.
+
+    Parameters
+    ----------
+    output
+        The folder.
+    head
+        What the run is; ``study`` is the command that it belongs to.
+
+    Returns
+    -------
+    RunLog
+        New, or to go on from.
+
+    Raises
+    ------
+    ResultsError
+        If a run was begun in it with another volume, grid or environment.
+    """
+    begun = begun_head(output, study=head["study"])
+    differing = [name for name in head if begun is not None and begun.get(name) != head[name]]
+    if differing:
+        msg = (
+            f"A run goes on only as it began, or its numbers could not be compared: in {str(output)!r} another "
+            f"{' and another '.join(differing)} is recorded. Bring it back as it was, or give another --output-dir."
+        )
+        raise ResultsError(msg)
+    return RunLog(output / RECORD, head=head)
 
 
 def _remove_nothing(output: Path, record: Path, *, is_new: bool) -> None:

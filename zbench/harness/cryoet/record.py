@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from zbench.model import CacheState
 from zbench.probes import Counters
+from zbench.report.text import listed
 from zbench.results import Row, Table, engine_package, environment_id
+from zbench.runner.campaign import INSTRUCTIONS, MEMORY
 from zbench.runner.ledger import CONFIDENCE, MOST_ROUNDS, PRECISION
 from zbench.stats.outliers import Cause, mark_outliers
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
     from zbench.grid import CellSpec
     from zbench.model import Environment
-    from zbench.runner.campaign import Campaign
+    from zbench.runner.campaign import Campaign, CellPlan
     from zbench.runner.ledger import Ledger, Timing
 
 __all__ = ["RunIdentity", "campaign_table", "is_wrong"]
@@ -30,6 +33,11 @@ _COUNTED = (
     ("cpu_time", "s", ("user_ns", "system_ns"), _NANOSECONDS),
     ("disk_read_bytes", "bytes", ("disk_read_bytes",), 1),
     ("disk_write_bytes", "bytes", ("disk_write_bytes",), 1),
+)
+# Name of the probe, name of the metric, unit, and which field of what was found it is.
+_PROBED = (
+    (INSTRUCTIONS, "instructions", "instructions", "instructions"),
+    (MEMORY, "peak_memory", "bytes", "peak_bytes"),
 )
 _STOPPED_EARLY = f"the budget ended before half the interval was within {100 * PRECISION:g} % of the median"
 _UNSETTLED = f"after {MOST_ROUNDS} processes half the interval is not within {100 * PRECISION:g} % of the median"
@@ -74,7 +82,7 @@ def is_wrong(entry: dict[str, Any]) -> bool:
     return str(entry["error"]) != "RefusedError"
 
 
-def campaign_table(campaign: Campaign, identity: RunIdentity) -> Table:
+def campaign_table(campaign: Campaign, identity: RunIdentity, *, plans: Iterable[CellPlan] | None = None) -> Table:
     """Turn a record into rows.
 
     Parameters
@@ -83,6 +91,8 @@ def campaign_table(campaign: Campaign, identity: RunIdentity) -> Table:
         With its ledger.
     identity
         What all rows share.
+    plans
+        Cells of one volume; all of the campaign unless given.
 
     Returns
     -------
@@ -91,8 +101,12 @@ def campaign_table(campaign: Campaign, identity: RunIdentity) -> Table:
         number for each time that there is not, which says why.
     """
     rows = _Rows(campaign.ledger, identity)
-    found = (row for plan in campaign.plans for row in rows.of_cell(plan.spec, campaign.tasks(plan)))
+    found = (row for plan in plans or campaign.plans for row in rows.of_cell(plan.spec, campaign.tasks(plan)))
     return Table(tuple(found), {rows.environment: identity.environment})
+
+
+def _reason(entry: dict[str, Any]) -> str:
+    return f"{'failed' if is_wrong(entry) else 'refused'}: {entry['message']}"
 
 
 class _Rows:
@@ -107,6 +121,7 @@ class _Rows:
             yield from self._exact(spec, stored)
         for task in tasks:
             yield from self._of_task(task)
+            yield from self._of_probes(task)
 
     def _exact(self, spec: CellSpec, stored: dict[str, Any]) -> Iterator[Row]:
         fields = stored["fields"]
@@ -159,17 +174,29 @@ class _Rows:
                 peak = entry["peak"]["peak_bytes"]
                 yield self._row(task.cell, **place, metric="peak_memory", unit="bytes", value=peak, processes=1)
 
+    def _of_probes(self, task: Timing) -> Iterator[Row]:
+        """Tell what was found of an operation once, warm."""
+        place = {"pattern": task.operation, "cache_state": task.cache_state}
+        for name, metric, unit, field in _PROBED:
+            entry = self._ledger.probed(name, task)
+            if entry is None:
+                continue
+            value, note = (None, _reason(entry)) if "error" in entry else (entry["found"][field], "")
+            yield self._row(task.cell, **place, metric=metric, unit=unit, value=value, processes=1, note=note)
+
     def _missing(self, task: Timing) -> str:
         """Say why a task has no time."""
         ledger, cell = self._ledger, task.cell.text
         entry = ledger.refused.get(cell) or ledger.failed.get(task.key)
         entry = entry or ledger.stored.get(cell, {}).get("uncounted", {}).get(task.operation)
         if entry is not None:
-            return f"{'failed' if is_wrong(entry) else 'refused'}: {entry['message']}"
+            return _reason(entry)
         return "" if ledger.values(task) else "not measured: the run was ended before"
 
     def _note(self, task: Timing, values: list[float], entries: list[dict[str, Any]]) -> str:
         notes = []
+        if task.cache_state == CacheState.COLD.value:
+            notes.append(f"cold: {listed(list(dict.fromkeys(entry['reached'] for entry in entries)))}")
         if not self._ledger.is_decided(task):
             notes.append(_STOPPED_EARLY if len(values) < MOST_ROUNDS else _UNSETTLED)
         outliers = mark_outliers(values, [Counters(**entry["counters"]) for entry in entries])

@@ -127,7 +127,10 @@ def arguments(request: CryoetRequest) -> list[str]:
     told = options_of(request) | {"volume_size": request.volume.volume_size or "full"}
     found: list[str] = []
     for name, value in told.items():
-        if value in (None, []):
+        if value in (None, [], False):
+            continue
+        if value is True:
+            found.append(f"--{_option(name)}")
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         found += [f"--{_option(name)}", text]

@@ -11,7 +11,8 @@ import numpy as np
 
 from zbench.environment import environment
 from zbench.errors import ResultsError
-from zbench.harness.cryoet.folder import RECORD, begun_head, opened, room_told
+from zbench.harness.cryoet.findings import Best, remarks_of, wrong_of
+from zbench.harness.cryoet.folder import opened, record_of, room_told
 from zbench.harness.cryoet.outputs import Made, write_outputs
 from zbench.harness.cryoet.record import is_wrong
 from zbench.harness.cryoet.request import options_of
@@ -19,10 +20,9 @@ from zbench.harness.cryoet.selection import CACHE_STATES, select
 from zbench.harness.cryoet.source import find_volume, refuse_too_large
 from zbench.model import voxel_digest
 from zbench.results import environment_id
-from zbench.runner import RunLog
-from zbench.runner.campaign import Campaign, Limits
-from zbench.runner.ledger import MOST_ROUNDS, PRECISION, Ledger
-from zbench.units import MIB, format_bytes, format_duration, gib_per_second
+from zbench.runner.campaign import INSTRUCTIONS, Campaign, Limits
+from zbench.runner.ledger import Ledger
+from zbench.units import MIB, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
     from zbench.harness.cryoet.request import CryoetRequest
     from zbench.harness.cryoet.selection import Selected
     from zbench.model import Environment, Volume
-    from zbench.runner.ledger import Timing
     from zbench.runner.standing import Standing
 
-__all__ = ["CryoetStatus", "Finished", "Listener", "Prepared", "cryoet", "prepare"]
+__all__ = ["CryoetStatus", "Finished", "Listener", "Prepared", "cryoet", "disk_room", "prepare"]
 
-_WHOLE = "full_read"
 # For the table, the report and what else is written while the stores are there.
 _SPARE_BYTES = 32 * MIB
 
@@ -203,16 +201,19 @@ def cryoet(prepared: Prepared, listener: Listener) -> Finished:
     """
     request = prepared.request
     with opened(request.output, resume=request.resume) as work, room_told(request.output):
-        limits = Limits(budget_s=request.seconds, disk_bytes=_room(prepared, work))
+        room = disk_room(
+            work, least_bytes=prepared.least_disk_bytes, most_bytes=request.max_disk_bytes, output=request.output
+        )
+        limits = Limits(budget_s=request.seconds, disk_bytes=room)
         volume, path = prepared.crop.keep(work, listener.approve, listener.volume)
         digest, facts = voxel_digest(np.asarray(volume.array)), environment(work)
-        log = _log(prepared, volume, digest, facts)
+        log = record_of(request.output, _head(prepared, volume, digest, facts))
         ledger = Ledger(log)
         if not ledger.has("begun"):
             ledger.add("begun", at=datetime.now(UTC).isoformat(timespec="seconds"))
-        best = _Best(ledger, volume.nbytes)
+        best = Best(ledger, volume.nbytes)
         campaign = Campaign(
-            volume=path.resolve(),
+            volumes={volume.name: path.resolve()},
             plans=prepared.selected.plans,
             cache_states=prepared.cache_states,
             ledger=ledger,
@@ -221,14 +222,15 @@ def cryoet(prepared: Prepared, listener: Listener) -> Finished:
             report=lambda standing: listener.step(
                 CryoetStatus(standing=standing, smallest=best.smallest(), fastest=best.fastest())
             ),
+            probes=(INSTRUCTIONS,) if request.selection.instructions else (),
         )
         listener.ready(prepared)
         campaign.run()
         undecided = campaign.undecided()
         ledger.add("ended", undecided=[task.key for task in undecided])
-        wrong = _wrong(ledger)
+        wrong = wrong_of(ledger)
         times = [task for plan in campaign.plans for task in campaign.tasks(plan) if ledger.is_possible(task)]
-        remarks = (*prepared.notes, *_remarks(campaign, undecided, len(times), wrong))
+        remarks = (*prepared.notes, *remarks_of(campaign, undecided, len(times), wrong))
         made = Made(
             request=request, crop=prepared.crop, volume=volume, digest=digest, campaign=campaign, environment=facts,
             begun=next(log.of("begun"))["at"], remarks=remarks,
@@ -245,24 +247,44 @@ def cryoet(prepared: Prepared, listener: Listener) -> Finished:
         )
 
 
-def _room(prepared: Prepared, work: Path) -> int:
-    """Keep batches within what is free, too, and refuse before anything is stored if not even one cell fits."""
+def disk_room(work: Path, *, least_bytes: int, most_bytes: int, output: Path) -> int:
+    """Keep batches within what is free, too, and refuse before anything is stored if not even one cell fits.
+
+    Parameters
+    ----------
+    work
+        Folder for what is needed meanwhile.
+    least_bytes
+        What a run takes at least.
+    most_bytes
+        What it may take.
+    output
+        The folder as the user named it.
+
+    Returns
+    -------
+    int
+        Bytes that it may take in fact.
+
+    Raises
+    ------
+    ResultsError
+        If there is less room than it takes.
+    """
     free = shutil.disk_usage(work).free
-    least = prepared.least_disk_bytes + min(_SPARE_BYTES, prepared.least_disk_bytes)
-    if free < least:
+    spare = min(_SPARE_BYTES, least_bytes)
+    if free < least_bytes + spare:
         msg = (
             f"A run needs room for the crop, one stored cell, one that is being written and the results: "
-            f"{format_bytes(least)} beside {str(prepared.request.output)!r}, which has {format_bytes(free)} free. Free "
+            f"{format_bytes(least_bytes + spare)} beside {str(output)!r}, which has {format_bytes(free)} free. Free "
             "some, take a smaller --volume-size, or another --output-dir."
         )
         raise ResultsError(msg)
-    return min(prepared.request.max_disk_bytes, free - min(_SPARE_BYTES, prepared.least_disk_bytes))
+    return min(most_bytes, free - spare)
 
 
-def _log(prepared: Prepared, volume: Volume, digest: str, facts: Environment) -> RunLog:
-    """Open the record; one that was begun with another volume, grid or environment is refused with what differs."""
-    output = prepared.request.output
-    head: dict[str, Any] = {
+def _head(prepared: Prepared, volume: Volume, digest: str, facts: Environment) -> dict[str, Any]:
+    return {
         "study": "cryoet",
         "options": options_of(prepared.request),
         "volume": {
@@ -275,84 +297,3 @@ def _log(prepared: Prepared, volume: Volume, digest: str, facts: Environment) ->
         "packages": dict(facts.packages),
         "cells": [[plan.spec.text, list(plan.operations)] for plan in prepared.selected.plans],
     }
-    begun = begun_head(output)
-    differing = [name for name in head if begun is not None and begun.get(name) != head[name]]
-    if differing:
-        msg = (
-            f"A run goes on only as it began, or its numbers could not be compared: in {str(output)!r} another "
-            f"{' and another '.join(differing)} is recorded. Bring it back as it was, or give another --output-dir."
-        )
-        raise ResultsError(msg)
-    return RunLog(output / RECORD, head=head)
-
-
-def _wrong(ledger: Ledger) -> tuple[str, ...]:
-    cells = [f"{cell}: {entry['message']}" for cell, entry in ledger.refused.items() if is_wrong(entry)]
-    times = [f"{task}: {entry['message']}" for task, entry in ledger.failed.items() if is_wrong(entry)]
-    counts = [
-        f"{cell}|{operation}: {entry['message']}"
-        for cell, stored in ledger.stored.items()
-        for operation, entry in stored["uncounted"].items()
-        if is_wrong(entry)
-    ]
-    return (*cells, *times, *counts)
-
-
-def _remarks(campaign: Campaign, undecided: list[Timing], times: int, wrong: tuple[str, ...]) -> list[str]:
-    remarks, within = [], f"known to within {100 * PRECISION:g} %"
-    settled = sum(len(campaign.ledger.values(task)) >= MOST_ROUNDS for task in undecided)
-    if settled < len(undecided):
-        budget = format_duration(campaign.limits.budget_s * 1e9)
-        remarks.append(
-            f"The budget of {budget} ended before {len(undecided) - settled} of {times} times were {within}; their "
-            "intervals are wider. Run again with --resume and a larger --budget to narrow them."
-        )
-    if settled:
-        remarks.append(
-            f"After {MOST_ROUNDS} processes {settled} of {times} times are not {within}: they vary too much here. "
-            "Measure on a quieter machine."
-        )
-    reached = {
-        (task.cache_state, entry["reached"])
-        for plan in campaign.plans
-        for task in campaign.tasks(plan)
-        for entry in campaign.ledger.entries(task)
-        if task.cache_state == "cold"
-    }
-    remarks += [f"Cold means here: {how}." for _, how in sorted(reached)]
-    if wrong:
-        remarks.append(f"{len(wrong)} cells or times failed, and have no number: {'; '.join(wrong[:3])}")
-    return remarks
-
-
-class _Best:
-    """The best cells so far, in words."""
-
-    def __init__(self, ledger: Ledger, logical_bytes: int) -> None:
-        self._ledger, self._logical_bytes = ledger, logical_bytes
-
-    def smallest(self) -> str:
-        stored = self._ledger.stored
-        if not stored:
-            return ""
-        cell = min(stored, key=lambda name: stored[name]["fields"]["stored_bytes"])
-        fields = stored[cell]["fields"]
-        return f"{fields['logical_bytes'] / fields['stored_bytes']:.3f}x {_words(cell)}"
-
-    def fastest(self) -> str:
-        times = self._ledger.medians(f"|{_WHOLE}|warm") or self._ledger.medians(f"|{_WHOLE}|cold")
-        if not times:
-            return ""
-        task = min(times, key=lambda key: times[key])
-        told, interval = self._speed(times[task]), self._ledger.interval_of(task)
-        if interval is not None:
-            told += f" [{self._speed(interval.high)}, {self._speed(interval.low)}]"
-        return f"{told} GiB/s {_words(task.rsplit('|', 2)[0])}"
-
-    def _speed(self, duration_ns: float) -> str:
-        return f"{gib_per_second(self._logical_bytes, duration_ns):.2f}"
-
-
-def _words(cell: str) -> str:
-    _, engine, layout, chain = cell.split("|")
-    return f"{engine} {layout}:{chain}"

@@ -24,9 +24,18 @@ if TYPE_CHECKING:
     from zbench.grid import Preset, Sweep
     from zbench.units import Shape
 
-__all__ = ["CACHE_STATES", "TEST_CONFIGS", "Selected", "Selection", "fitted_layout", "select"]
+__all__ = [
+    "CACHE_STATES",
+    "TEST_CONFIGS",
+    "Selected",
+    "Selection",
+    "fitted_layout",
+    "is_uncut",
+    "select",
+    "selected_layouts",
+]
 
-TEST_CONFIGS = ("quick", "full")
+TEST_CONFIGS = ("quick", "full", "scale")
 CACHE_STATES = {"warm": ("warm",), "cold": ("cold",), "both": ("warm", "cold")}
 
 _FORMATS = (2, 3)
@@ -52,6 +61,8 @@ class Selection:
         Zarr formats to keep; none means all.
     cache_state
         One of `CACHE_STATES`.
+    instructions
+        Whether the instructions of every operation are counted, under valgrind.
     """
 
     test_configs: str = "quick"
@@ -59,6 +70,7 @@ class Selection:
     engines: tuple[str, ...] = ()
     formats: tuple[int, ...] = ()
     cache_state: str = CacheState.WARM.value
+    instructions: bool = False
 
     def __post_init__(self) -> None:
         for name in self.engines:
@@ -180,6 +192,51 @@ def fitted_layout(text: str, shape: Shape) -> str:
         for shard, most, chunk in zip(layout.shards, whole, chunks, strict=True)
     )
     return replace(layout, chunks=chunks, shards=whole if one_shard else shards).text
+
+
+def is_uncut(text: str, shape: Shape) -> bool:
+    """Tell whether a volume is large enough for the chunks and shards of a layout.
+
+    Parameters
+    ----------
+    text
+        A layout; one that follows the volume fits all.
+    shape
+        Extent of the volume in voxels.
+
+    Returns
+    -------
+    bool
+        False if `fitted_layout` makes them smaller.
+    """
+    try:
+        asked = ArrayLayout.parse(text.replace("-sall", "", 1))
+        found = ArrayLayout.parse(fitted_layout(text, shape))
+    except LayoutError:
+        return True
+    return found.chunks == asked.chunks and asked.shards in (None, found.shards)
+
+
+def selected_layouts(selection: Selection) -> tuple[str, ...]:
+    """List the layouts that are to be measured, as the preset writes them.
+
+    Parameters
+    ----------
+    selection
+        What is to be measured.
+
+    Returns
+    -------
+    tuple of str
+        Each once.
+
+    Raises
+    ------
+    PresetError
+        If the preset cannot be used.
+    """
+    sweeps = _preset(selection.test_configs).sweeps
+    return tuple(dict.fromkeys(text for sweep in sweeps for text in _kept_layouts(sweep, selection.formats)))
 
 
 def _check_workload(name: str) -> None:

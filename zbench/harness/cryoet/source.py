@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zbench.datasets import card, load, read_voxels
+from zbench.datasets import card, load, read_voxels, split_member, split_source
 from zbench.errors import DataError, RefusedError, UnknownNameError
 from zbench.harness.cryoet.crop import Crop, crop_box, slug
 from zbench.harness.cryoet.memory import memory_limit
@@ -96,11 +96,13 @@ def located(source: str | None) -> str | None:
     """
     if source is None or _is_number(source) or "://" in source:
         return source
+    place, member = split_source(source)
+    chosen = "" if member is None else f"::{member}"
     try:
-        return card(source).name
+        return f"{card(place).name}{chosen}"
     except UnknownNameError:
         # What does not exist is told of as the user wrote it.
-        return str(Path(source).absolute()) if Path(source).exists() else source
+        return f"{Path(place).absolute()}{chosen}" if Path(place).exists() else source
 
 
 def refuse_too_large(crop: Crop) -> None:
@@ -133,12 +135,20 @@ def _is_number(source: str) -> bool:
 
 def _of_volume(request: VolumeRequest, source: str | None) -> Crop:
     notes = [] if source is not None else [f"No volume was named, so the embedded phantom {EMBEDDED} is measured."]
-    member = request.member
-    if source is not None and member is None:
-        member = _full_size_level(Path(source))
-        if member is not None:
-            notes.append(f"The group holds several levels; the first, {member!r}, is measured.")
-    volume = load(source or EMBEDDED, member=member)
+    place, member = split_source(source or EMBEDDED)
+    if member is not None and request.member is not None:
+        msg = f"One member is chosen: got {source!r} and --member {request.member!r}. Give one of them."
+        raise DataError(msg)
+    member = chosen = member if member is not None else request.member
+    if split_member(member)[0] is None:
+        level = _full_size_level(Path(place))
+        if level is not None:
+            member = f"{level}{member or ''}"
+            notes.append(f"The group holds several levels; the first, {level!r}, is measured.")
+    volume = load(place, member=member)
+    if volume.meaning is not None:
+        notes.append(f"Stored numbers are measured as they are: {volume.meaning.text}.")
+    name = slug(volume.name) if chosen is None else f"{slug(volume.name)}-{slug(chosen)}"
     read, shape, told = _three_axes(volume)
     box = crop_box(shape, request.volume_size, request.at)
 
@@ -153,7 +163,7 @@ def _of_volume(request: VolumeRequest, source: str | None) -> Crop:
         spacing = volume.spacing[-3:] if volume.spacing and len(volume.spacing) >= 3 else None
         kept = replace(
             volume,
-            name=slug(volume.name),
+            name=name,
             array=array,
             axes=volume.axes[-3:].rjust(3, "z"),
             spacing=spacing,
@@ -162,8 +172,8 @@ def _of_volume(request: VolumeRequest, source: str | None) -> Crop:
         return kept, target
 
     return Crop(
-        name=slug(volume.name),
-        title=_title(source or EMBEDDED),
+        name=name,
+        title=_title(place) + ("" if chosen is None else f", {chosen}"),
         whole=shape,
         box=box,
         itemsize=np.dtype(volume.array.dtype).itemsize,
@@ -186,18 +196,23 @@ def _three_axes(volume: Volume) -> tuple[Callable[[Box], npt.NDArray[Any]], Shap
     if len(volume.shape) == 2:
         note = "It has two axes, and is measured as a volume of one plane."
         return lambda box: read_voxels(volume, Box(box.start[1:], box.stop[1:]))[None], (1, *volume.shape), (note,)
-    if len(volume.shape) == 4:
-        middle = volume.shape[0] // 2
-        note = f"It has four axes; of the first, place {middle} of {volume.shape[0]} is measured."
+    if len(volume.shape) > 3:
+        middle = tuple(extent // 2 for extent in volume.shape[:-3])
+        taken = [
+            f"of {axis} place {place} of {extent}"
+            for axis, place, extent in zip(volume.axes, middle, volume.shape, strict=False)
+        ][: len(middle)]
+        note = (
+            f"It has {len(volume.shape)} axes, {volume.axes}: {', '.join(taken)} is measured; choose another by --member "
+            f"{''.join(f'@{axis}=PLACE' for axis in volume.axes[: len(middle)])}."
+        )
 
         def read(box: Box) -> npt.NDArray[Any]:
-            part = Box((middle, *box.start), (middle + 1, *box.stop))
+            part = Box((*middle, *box.start), (*(place + 1 for place in middle), *box.stop))
             return read_voxels(volume, part).reshape(box.shape)
 
-        return read, volume.shape[1:], (note,)
-    msg = (
-        f"A volume has two to four axes: {volume.name!r} has {len(volume.shape)}, {volume.shape}. Choose a part of it."
-    )
+        return read, volume.shape[len(middle) :], (note,)
+    msg = f"A volume has two axes at least: {volume.name!r} has {len(volume.shape)}, {volume.shape}."
     raise RefusedError(msg)
 
 

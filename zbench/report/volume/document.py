@@ -268,7 +268,8 @@ def _cells(evidence: Evidence) -> Iterator[Block]:
 
 def _made(evidence: Evidence, info: ReportInfo, environments: Mapping[str, Environment]) -> Iterator[Block]:
     yield Heading("How this was measured", "method")
-    yield Bullets(tuple(_DEFINITIONS.splitlines()))
+    counted_too = any(row.metric == "instructions" for row in evidence.rows)
+    yield Bullets((*_DEFINITIONS.splitlines(), *([_INSTRUCTIONS] if counted_too else [])))
     used = dict.fromkeys(row.environment for row in evidence.rows)
     rows = tuple(_environment(key, environments[key]) for key in used if key in environments)
     if rows:
@@ -295,6 +296,10 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> str:
     return ", ".join(f"{name} {value}" for name, value in pairs)
 
 
+_INSTRUCTIONS = (
+    "Instructions are those of one warm execution, outside the kernel and on one thread, by callgrind; opening is not "
+    "in them. They hardly vary, so they tell changes of a library that times are too noisy for."
+)
 _DEFINITIONS = (
     "A configuration such as `v3-c32-s128:zstd-5` is Zarr format 3 in chunks of 32³ and shards of 128³ voxels with the "
     "codec chain zstd at level 5; chunks that are no cubes have their extents in the order z, y, x."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zbench.report.volume.palette import LIGHT
 from zbench.report.volume.words import tick
 from zbench.results import write_atomically
+from zbench.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from zbench.report.volume.blocks import Picture
     from zbench.report.volume.contrast import Measured
 
-__all__ = ["SETTINGS", "Drawn", "bars", "ends", "legend", "panels", "ratio_axis", "save", "time_axis"]
+__all__ = ["SETTINGS", "Drawn", "bars", "byte_axis", "ends", "legend", "panels", "ratio_axis", "save", "time_axis"]
 
 SETTINGS = {
     "font.size": 8,
@@ -189,6 +190,19 @@ def time_axis(axis: Any, values: Sequence[float]) -> None:
         Seconds that are drawn, ends of intervals too.
     """
     _logarithmic(axis, values, tick)
+
+
+def byte_axis(axis: Any, values: Sequence[float]) -> None:
+    """Make an axis logarithmic with bytes at its ticks.
+
+    Parameters
+    ----------
+    axis
+        The x or the y axis of a panel.
+    values
+        Bytes that are drawn, ends of intervals too.
+    """
+    _logarithmic(axis, values, format_bytes)
 
 
 def ratio_axis(axis: Any, values: Sequence[float]) -> None:

@@ -111,7 +111,7 @@ def tick(seconds: float) -> str:
         For example ``"20 ms"``.
     """
     scale, unit = scale_of(seconds * 1.0005)
-    return f"{seconds / scale:.3g} {unit}"
+    return f"{seconds / scale:.3g} {unit}" if seconds < 999.5 else f"{seconds:,.0f} s"
 
 
 def duration(time: Measured | None, *, separator: str = " ") -> str:

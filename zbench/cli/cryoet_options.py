@@ -1,0 +1,148 @@
+"""What commands that measure one volume share: how options are read, what is asked, and Ctrl-C."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zbench.errors import DataError, PresetError
+from zbench.units import MIB, format_bytes, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zbench.datasets.portal import Planned
+
+__all__ = [
+    "approved",
+    "byte_size",
+    "interruptible",
+    "minutes",
+    "place",
+    "preset",
+    "sizes",
+    "time_budget",
+    "volume_size",
+    "words",
+    "zarr_formats",
+]
+
+_COULD_NOT_ANSWER = 2
+# Fetched without asking.
+_SMALL_DOWNLOAD = 100 * MIB
+_SIZE = re.compile(r"(?P<value>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]i?B?|B)?", re.IGNORECASE)
+_POWERS = {"": 0, "B": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def byte_size(_ctx: click.Context, _param: click.Parameter, text: str) -> int:
+    """Read a number of bytes."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        msg = f"A size is a number with KiB, MiB, GiB or TiB, such as 20GiB: got {text!r}."
+        raise PresetError(msg)
+    return int(float(match["value"]) * 1024 ** _POWERS[(match["unit"] or "")[:1].upper()])
+
+
+def volume_size(_ctx: click.Context, _param: click.Parameter, text: str) -> int | None:
+    """Read an edge in voxels, or full."""
+    if text == "full":
+        return None
+    if not (text.isascii() and text.isdigit() and int(text)):
+        msg = f"A volume size is a whole number of voxels an axis, at least 1, or full: got {text!r}."
+        raise PresetError(msg)
+    return int(text)
+
+
+def sizes(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[int, ...]:
+    """Read edges in voxels with commas between."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
+        msg = f"Sizes are whole numbers of voxels an axis, at least 1, with commas between: got {text!r}."
+        raise PresetError(msg)
+    return tuple(map(int, parts))
+
+
+def preset(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+    """Make the path of a preset absolute, so that the same is found from another folder."""
+    return str(Path(text).absolute()) if text.endswith(".toml") else text
+
+
+def place(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tuple[int, ...] | None:
+    """Read z,y,x."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+        msg = f"A place is three whole numbers z,y,x from 0: got {text!r}."
+        raise PresetError(msg)
+    return tuple(map(int, parts))
+
+
+def words(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[str, ...]:
+    """Read a list with commas, each word once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def zarr_formats(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[int, ...]:
+    """Read Zarr formats."""
+    parts = words(_ctx, _param, text)
+    if not set(parts) <= {"2", "3"}:
+        msg = f"A Zarr format is 2 or 3, or both with a comma between: got {text!r}."
+        raise PresetError(msg)
+    return tuple(map(int, parts))
+
+
+def time_budget(_ctx: click.Context, _param: click.Parameter, text: str | None) -> float | None:
+    """Read a time."""
+    return None if text is None else parse_duration(text)
+
+
+def approved(planned: Planned, *, yes: bool) -> bool:
+    """Ask before a large download."""
+    size = format_bytes(planned.size_bytes)
+    if yes or planned.size_bytes <= _SMALL_DOWNLOAD:
+        return True
+    if not sys.stdin.isatty():
+        msg = (
+            f"A large download is asked for first, and nobody can be asked here: {size} of tomogram "
+            f"{planned.tomogram.id}. Give --yes, or take a smaller --volume-size."
+        )
+        raise DataError(msg)
+    return click.confirm(f"Fetch {size} of tomogram {planned.tomogram.id}?", default=True)
+
+
+def minutes(seconds: float) -> str:
+    """Write a time that nobody needs to the second."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    whole = round(seconds / 60)
+    return f"{whole} min" if whole < 120 else f"{whole / 60:.1f} h"
+
+
+@contextmanager
+def interruptible(output: Path) -> Iterator[None]:
+    """Clear up at Ctrl-C, and when the system asks to end, and say how to go on."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # As the system ends processes, and as a terminal does that is closed.
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(
+            f"zbench: A run that was interrupted is not lost: {str(output)!r} has what was measured. Give the command "
+            "again with --resume to go on.",
+            err=True,
+        )
+        raise SystemExit(_COULD_NOT_ANSWER) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,193 @@
+"""``zbench sweep``: the releases of a package, counted first and then timed, and the history that comes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zbench.harness.sweep.axes import axis_named
+from zbench.harness.sweep.counts import CountPlan, count_releases, open_log, places_of
+from zbench.harness.sweep.history import history_of, read_history, write_history
+from zbench.harness.sweep.releases import LATEST, releases
+from zbench.harness.sweep.timing import TimePlan, chosen_to_time, open_times, time_releases
+from zbench.report.sweep_requests import ReleaseNote, requests_page
+from zbench.results import write_atomically
+from zbench.runner.requests import OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from zbench.harness.status import Status
+    from zbench.harness.sweep.history import History, Point
+    from zbench.results import Row
+    from zbench.runner import RunLog
+
+__all__ = ["SweepPlan", "requests_report", "store_history", "sweep"]
+
+_HELD = ("numcodecs", "numpy", "zarr", "tensorstore", "zarrs")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SweepPlan:
+    """What is swept.
+
+    Attributes
+    ----------
+    axis
+        Name of the package.
+    since
+        First release; ``None`` is the axis' own.
+    until
+        Last release, or ``latest``.
+    each
+        ``release`` or ``minor``.
+    also
+        More releases, withdrawn ones too.
+    dataset
+        Volume that the small arrays of the counts are cut out of.
+    times
+        What is timed; ``None`` counts only.
+    """
+
+    axis: str
+    since: str | None = None
+    until: str = LATEST
+    each: str = "release"
+    also: tuple[str, ...] = ()
+    dataset: str = "cryoet-phantom-128"
+    times: TimePlan | None = None
+
+
+def sweep(plan: SweepPlan, work: Path, *, report: Callable[[Status], None]) -> tuple[Path, ...]:
+    """Measure what is missing of a sweep, and store its history.
+
+    Parameters
+    ----------
+    plan
+        What is swept.
+    work
+        Folder for environments, records, stores and the history.
+    report
+        Told after every step.
+
+    Returns
+    -------
+    tuple of Path
+        The history, ``history.json`` first.
+
+    Raises
+    ------
+    ResultsError
+        If the releases cannot be listed, nothing can measure them, or a record is another sweep's.
+    UnknownNameError
+        If there is no such axis, release, dataset or preset.
+    """
+    # Resolved: workers have a working folder of their own.
+    work, axis = work.resolve(), axis_named(plan.axis)
+    own = work / axis.name
+    wanted = releases(axis.name, since=plan.since or axis.since, until=plan.until, each=plan.each, also=plan.also)
+    counting = CountPlan(axis=axis, dataset=plan.dataset)
+    log = open_log(own / "counts.jsonl", counting)
+    _tell_asked(log, plan)
+    made = places_of(axis, wanted, work, log, report=report)
+    try:
+        count_releases(counting, made, log, own / "stores", report=report)
+        if plan.times is not None:
+            times = open_times(own / "times.jsonl", axis, plan.times)
+            time_releases(
+                axis, plan.times, chosen_to_time(plan.times, made), times, own / "stores", work=work, report=report
+            )
+    finally:
+        shutil.rmtree(own / "stores", ignore_errors=True)
+    return store_history(plan.axis, work, plan.dataset)
+
+
+def _tell_asked(log: RunLog, plan: SweepPlan) -> None:
+    command = f"zbench sweep {plan.axis} --since {plan.since or axis_named(plan.axis).since} --until {plan.until}"
+    command += f" --each {plan.each}" if plan.each != "release" else ""
+    command += "".join(f" --also {version}" for version in plan.also)
+    if command != next((entry["command"] for entry in reversed(tuple(log.of("asked")))), None):
+        log.add("asked", command=command)
+
+
+def store_history(axis: str, work: Path, dataset: str) -> tuple[Path, ...]:
+    """Write the history of a sweep from its records, whole or not.
+
+    Parameters
+    ----------
+    axis
+        Name of the package.
+    work
+        Folder of the sweep.
+    dataset
+        Volume of the counts.
+
+    Returns
+    -------
+    tuple of Path
+        ``history.json`` first.
+
+    Raises
+    ------
+    ResultsError
+        If a record is damaged or a file cannot be written.
+    """
+    own = work.resolve() / axis
+    plan = CountPlan(axis=axis_named(axis), dataset=dataset)
+    paths = [own / "counts.jsonl"]
+    logs = [open_log(paths[0], plan)]
+    if (own / "times.jsonl").is_file():
+        paths.append(own / "times.jsonl")
+        logs.append(open_times(paths[1], axis_named(axis), None))
+    newest = max(path.stat().st_mtime for path in paths)
+    day = dt.datetime.fromtimestamp(newest, tz=dt.UTC).date().isoformat()
+    return write_history(own / "history", history_of(axis, logs, dataset=dataset, date=day))
+
+
+def requests_report(output: Path, history_folder: Path) -> Path:
+    """Write the page of the exact counts from a stored history.
+
+    Parameters
+    ----------
+    output
+        Folder for the page.
+    history_folder
+        Folder of the history.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    ResultsError
+        If there is no history.
+    """
+    history = read_history(history_folder)
+    path = output / f"{history.axis}-requests.md"
+    rows = [row for row in history.table.rows if _is_of_counts(row, history)]
+    page = requests_page(
+        history.axis,
+        [_note(point, history) for point in history.points],
+        rows,
+        dataset=history.dataset,
+        date=history.date,
+        command=history.command,
+    )
+    write_atomically(path, page)
+    return path
+
+
+def _is_of_counts(row: Row, history: History) -> bool:
+    return row.dataset.startswith(f"{history.dataset}@") and (row.value is None or row.pattern in OPERATIONS)
+
+
+def _note(point: Point, history: History) -> ReleaseNote:
+    packages = dict(history.table.environments[point.environment].packages) if point.environment else {}
+    beside = ", ".join(f"{name} {packages[name]}" for name in _HELD if name in packages and name != history.axis)
+    return ReleaseNote(version=point.release, python=point.python, beside=beside, gap=point.gap)
+

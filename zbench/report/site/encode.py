@@ -1,0 +1,118 @@
+"""Numbers and nouns as text that a page can load from a folder: scripts that hand over what they hold."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["from_script", "pack", "to_script", "unpack"]
+
+# A page that lies in a folder may load scripts and nothing else.
+_HEAD, _TAIL = 'zbench("', ");\n"
+# Below it, writing down where a row changes is shorter than writing each number.
+_SPARSE = 0.4
+
+
+def to_script(key: str, content: Any) -> bytes:
+    """Write what the page knows by a key.
+
+    Parameters
+    ----------
+    key
+        Name of the file below ``data``, without its ending.
+    content
+        What JSON can hold.
+
+    Returns
+    -------
+    bytes
+        A script.
+    """
+    # No text of a result may end the script; in JSON these two characters may stand as escapes.
+    text = json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
+    return f'{_HEAD}{key}",{text}{_TAIL}'.encode()
+
+
+def from_script(data: bytes) -> Any:
+    """Read what `to_script` wrote.
+
+    Parameters
+    ----------
+    data
+        The script.
+
+    Returns
+    -------
+    object
+        Its content.
+
+    Raises
+    ------
+    ValueError
+        If it is no such script, or cut short.
+    """
+    text = data.decode()
+    begin = text.index('",') + 2
+    if not text.startswith(_HEAD) or not text.endswith(_TAIL):
+        msg = "it is not whole"
+        raise ValueError(msg)
+    return json.loads(text[begin : -len(_TAIL)])
+
+
+def pack(matrix: np.ndarray, *, single: bool) -> dict[str, Any]:
+    """Write numbers down.
+
+    Parameters
+    ----------
+    matrix
+        A row for each cell, a column for each position.
+    single
+        Whether seven digits are enough; counts need all of theirs.
+
+    Returns
+    -------
+    dict
+        For `unpack`: all numbers, or the places where a row changes with what it is from there on.
+    """
+    kind = "<f4" if single else "<f8"
+    numbers = np.ascontiguousarray(matrix, dtype=kind)
+    # Bits tell NaN from NaN as they tell any two numbers.
+    bits = numbers.view(kind.replace("f", "u"))
+    changes = np.ones(numbers.shape, dtype=bool)
+    changes[:, 1:] = bits[:, 1:] != bits[:, :-1]
+    packed: dict[str, Any] = {"shape": list(numbers.shape), "type": kind[1:]}
+    if changes.mean() < _SPARSE:
+        packed["at"] = _text(np.flatnonzero(changes).astype("<u4"))
+        numbers = numbers[changes]
+    return packed | {"data": _text(numbers)}
+
+
+def unpack(packed: Mapping[str, Any]) -> np.ndarray:
+    """Read what `pack` wrote down.
+
+    Parameters
+    ----------
+    packed
+        What it returned.
+
+    Returns
+    -------
+    numpy.ndarray
+        The matrix, in double precision.
+    """
+    numbers = np.frombuffer(base64.b64decode(packed["data"]), dtype=f"<{packed['type']}").astype(float)
+    if "at" in packed:
+        places = np.frombuffer(base64.b64decode(packed["at"]), dtype="<u4")
+        lengths = np.diff(np.append(places, packed["shape"][0] * packed["shape"][1]))
+        numbers = np.repeat(numbers, lengths)
+    return numbers.reshape(packed["shape"])
+
+
+def _text(numbers: np.ndarray) -> str:
+    return base64.b64encode(numbers.tobytes()).decode()

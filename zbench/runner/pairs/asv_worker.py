@@ -1,0 +1,263 @@
+"""One process of one side that runs benchmarks of an asv suite as it is told: a line of JSON in, a line of JSON out.
+
+It is started by its path with the interpreter of an asv environment, so it imports only the standard library and
+``asv_runner``, which asv puts into every environment: the suite may be of any project.
+"""
+
+# This folder is not part of the project that is measured, and its names would hide others.
+import sys
+
+if sys.path and not getattr(sys.flags, "safe_path", False):
+    del sys.path[0]
+
+import contextlib
+import ctypes
+import gc
+import io
+import json
+import os
+import pickle
+import signal
+import time
+import traceback
+from pathlib import Path
+
+from asv_runner.discovery import get_benchmark_from_name
+
+_CACHE = "cache.pickle"
+_PR_SET_PDEATHSIG = 1
+_NS = 1_000_000_000
+_GROWTH = 10.0
+_WARM_UPS = 2
+
+
+class _Clock:
+    """The timer of a benchmark, which notes the CPU time of the process beside it, inside what is timed."""
+
+    def __init__(self, timer):
+        self._timer = timer
+        self._marks = []
+
+    def __call__(self):
+        if len(self._marks) % 2:
+            now = self._timer()
+            self._marks.append(time.process_time_ns())
+            return now
+        self._marks.append(time.process_time_ns())
+        return self._timer()
+
+    def taken(self):
+        marks, self._marks = self._marks, []
+        return sum(marks[1::2]) - sum(marks[0::2])
+
+
+class _Current:
+    """The benchmark that is set up."""
+
+    def __init__(self, root, name, folder):
+        self.benchmark = get_benchmark_from_name(root, name)
+        os.chdir(folder)
+        self._give_cache()
+        self.said = io.StringIO()
+        self._timer, self._clock = None, None
+        with contextlib.redirect_stdout(self.said):
+            self.skipped = self.benchmark.do_setup()
+
+    def _give_cache(self):
+        if self.benchmark.setup_cache_key is None:
+            return
+        with Path(_CACHE).open("rb") as file:
+            cache = pickle.load(file)  # noqa: S301 - what this suite's own setup_cache gave
+        if hasattr(self.benchmark, "set_cache"):
+            self.benchmark.set_cache(cache)
+        elif cache is not None:
+            self.benchmark.insert_param(cache)
+
+    def reason(self):
+        """Give what asv printed of a skip."""
+        lines = [line.strip() for line in self.said.getvalue().splitlines() if line.strip()]
+        return lines[-1].removeprefix("asv: skipped: ") if lines else "it was skipped"
+
+    def end(self):
+        self.benchmark.do_teardown()
+
+    def sample(self, number):
+        timer = self._prepared(number)
+        begin = time.perf_counter_ns()
+        taken = timer.timeit(number)
+        whole = time.perf_counter_ns() - begin
+        cpu = None if self._clock is None else self._clock.taken() / number
+        return {"wall_ns": taken * _NS / number, "cpu_ns": cpu, "whole_ns": whole}
+
+    def _prepared(self, number):
+        benchmark = self.benchmark
+        if self._timer is None:
+            own = getattr(benchmark, "timer", None)
+            if own is not None:
+                # What a timer is given is fixed when it is made; the benchmark itself reads the attribute anew each time.
+                self._clock = benchmark.timer = _Clock(own)
+            apart = number > 1 and self._isolates() and hasattr(benchmark, "_get_interleaved_timer")
+            make = benchmark._get_interleaved_timer if apart else benchmark._get_timer  # noqa: SLF001 - as asv_runner
+            self._timer = make(*self._arguments())
+        return self._timer
+
+    def _arguments(self):
+        if hasattr(self.benchmark, "_build_params"):
+            return self.benchmark._build_params()  # noqa: SLF001 - as asv_runner itself does
+        return self.benchmark._current_params  # noqa: SLF001
+
+    def _isolates(self):
+        benchmark = self.benchmark
+        return bool(benchmark._setups) and getattr(benchmark, "_setup_isolates_timed_calls", False)  # noqa: SLF001
+
+    def number(self, seconds):
+        """Choose how many calls a sample takes, as asv does: the benchmark's own number, one, or a sample's time."""
+        own = int(getattr(self.benchmark, "number", 0))
+        if own or self._isolates():
+            return own or 1
+        number = 1
+        while True:
+            taken = self.sample(number)["wall_ns"] * number / _NS
+            if taken >= seconds:
+                return number
+            number = max(number + 1, int(number * min(_GROWTH, max(1.1, seconds / max(taken, 1e-9)))))
+
+    def value(self):
+        found = self.benchmark.do_run()
+        return {"value": found} if isinstance(found, (int, float)) else {"value": None, "text": repr(found)[:200]}
+
+    def count(self, library):
+        """Execute twice to warm up and once counted, set up anew before each as for a sample."""
+        function, arguments = self.benchmark.func, self._arguments()
+        region = ctypes.CDLL(library)
+        for _ in range(_WARM_UPS):
+            function(*arguments)
+            self.benchmark.do_teardown()
+            self.benchmark.do_setup()
+        gc.collect()
+        gc.disable()
+        try:
+            region.zbench_region_begin()
+            function(*arguments)
+            region.zbench_region_end()
+        finally:
+            gc.enable()
+
+
+class _Worker:
+    def __init__(self, root):
+        self._root = root
+        self._current = None
+
+    def setup_cache(self, message):
+        """Make what the benchmarks of one key share, in its own folder, as asv does."""
+        benchmark = get_benchmark_from_name(self._root, message["name"])
+        os.chdir(message["folder"])
+        cache = benchmark.do_setup_cache()
+        with Path(_CACHE).open("wb") as file:
+            pickle.dump(cache, file)
+        return {"made": True}
+
+    def ready(self, message):
+        self.done({})
+        self._current = _Current(self._root, message["name"], message["folder"])
+        if self._current.skipped:
+            answer = {"skipped": self._current.reason()}
+            self.done({})
+            return answer
+        return {"ready": True}
+
+    def number(self, message):
+        return {"number": self._current.number(message["seconds"])}
+
+    def sample(self, message):
+        return self._current.sample(message["number"])
+
+    def value(self, _message):
+        return self._current.value()
+
+    def forked_value(self, message):
+        """Ask a child of this process for the value, so that the peak of one benchmark is not that of those before."""
+        inlet, outlet = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(inlet)
+            with os.fdopen(outlet, "w", encoding="utf-8") as answers:
+                answer = _answer(self, {**message, "do": "ready"})
+                if "ready" in answer:
+                    answer = _answer(self, {"do": "value"})
+                    self.done({})
+                json.dump(answer, answers)
+            os._exit(0)
+        os.close(outlet)
+        with os.fdopen(inlet, encoding="utf-8") as answers:
+            text = answers.read()
+        os.waitpid(child, 0)
+        return json.loads(text) if text else {"error": "Ended", "message": "its process ended without an answer"}
+
+    def imported(self, message):
+        """Import the suite's module of a benchmark, before children are forked."""
+        get_benchmark_from_name(self._root, message["name"])
+        return {"imported": True}
+
+    def packages(self, _message):
+        """Tell what is installed beside the interpreter."""
+        from importlib.metadata import distributions
+
+        found = {one.metadata["Name"]: one.version for one in distributions() if one.metadata["Name"]}
+        return {"packages": found, "python": sys.version.split()[0]}
+
+    def done(self, _message):
+        current, self._current = self._current, None
+        if current is not None:
+            current.end()
+        return {"done": True}
+
+
+def _follow(message):
+    """End with the process that asks, even if that is killed, but not before it at a Ctrl-C, which is sent to both."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != message["parent"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return {"pid": os.getpid()}
+
+
+def _answer(worker, message):
+    try:
+        if message["do"] == "follow":
+            return _follow(message)
+        return getattr(worker, message["do"])(message)
+    except NotImplementedError as error:
+        return {"skipped": repr(error)}
+    except Exception as error:  # noqa: BLE001 - a benchmark may raise anything, and that is what it says
+        return {"error": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
+
+
+def _count(arguments):
+    """Count one benchmark under callgrind: the message and the library are the arguments."""
+    message, library = json.loads(arguments[0]), arguments[1]
+    current = _Current(message["root"], message["name"], message["folder"])
+    if current.skipped:
+        sys.exit(f"it was skipped: {current.reason()}")
+    current.count(library)
+    current.end()
+
+
+def main():
+    """Answer messages from standard input until it ends; the folder of the suite is the first argument."""
+    if sys.argv[1] == "--count":
+        _count(sys.argv[2:])
+        return
+    worker = _Worker(sys.argv[1])
+    # Benchmarks print now and then; the answers go through a copy that only they have.
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)
+        for line in sys.stdin:
+            answers.write(json.dumps(_answer(worker, json.loads(line))) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""One pair of processes, a baseline and a candidate, that live for one block."""
+
+from __future__ import annotations
+
+import os
+import random
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from zbench.errors import ResultsError
+from zbench.runner.pairs.nouns import Turn
+from zbench.runner.process import AnsweringProcess
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from zbench.runner.pairs.nouns import Item, Side
+
+__all__ = ["PYTHON", "SCRIPT", "BenchmarkError", "Pair", "Skipped", "worker"]
+
+SCRIPT = Path(__file__).with_name("asv_worker.py")
+
+_START_S = 300.0
+# Where objects lie depends on the size of the environment; so much of it is filled differently from pair to pair.
+_PADDING = 4096
+# What a sample takes at least if the benchmark does not say: asv's own.
+_SAMPLE_S = 0.01
+# A turn goes on until each side had so much time, within these numbers of samples.
+_SIDE_S = 0.04
+_FEWEST, _MOST = 2, 12
+PYTHON = "python"
+
+
+class BenchmarkError(ResultsError):
+    """A benchmark that failed on a side."""
+
+
+class Skipped(ResultsError):  # noqa: N818 - a benchmark that skips itself is no error
+    """A benchmark that says that a side cannot do it."""
+
+
+def worker(side: Side, suite: Path, *, variables: dict[str, str] | None = None) -> AnsweringProcess:
+    """Start one process of a side.
+
+    Parameters
+    ----------
+    side
+        The side.
+    suite
+        Folder of the benchmarks.
+    variables
+        Environment variables beside those of the side.
+
+    Returns
+    -------
+    AnsweringProcess
+        It ends with this process, whatever way that ends.
+    """
+    process = AnsweringProcess(
+        [str(side.python), str(SCRIPT), str(suite)],
+        side.scratch,
+        timeout_s=_START_S,
+        variables={**os.environ, **side.variables, **(variables or {})},
+    )
+    process.send(do="follow", parent=os.getpid())
+    return process
+
+
+class Pair:
+    """A fresh baseline and a fresh candidate, alike in all that a process draws at its start.
+
+    Parameters
+    ----------
+    baseline, candidate
+        The sides.
+    suite
+        Folder of the benchmarks.
+    seed
+        Of everything that is drawn.
+    """
+
+    def __init__(self, baseline: Side, candidate: Side, suite: Path, *, seed: str) -> None:
+        self._sides = (baseline, candidate)
+        self._random = random.Random(seed)  # noqa: S311 - an order, not a secret
+        variables = {
+            "PYTHONHASHSEED": str(self._random.randrange(2**32)),
+            "ZBENCH_PADDING": "x" * self._random.randrange(_PADDING),
+        }
+        started: dict[int, AnsweringProcess] = {}
+        for place in self._order():
+            started[place] = worker(self._sides[place], suite, variables=variables)
+        self._workers = (started[0], started[1])
+        try:
+            for process in self._workers:
+                process.receive()
+        except ResultsError:
+            self.close()
+            raise
+
+    def _order(self) -> list[int]:
+        return self._random.sample((0, 1), 2)
+
+    def time(self, item: Item, *, number: int | None) -> tuple[Turn, int]:
+        """Take turns at one benchmark: baseline, candidate, candidate, baseline, or the other way round.
+
+        Parameters
+        ----------
+        item
+            The benchmark.
+        number
+            Calls a sample; ``None`` lets the baseline choose.
+
+        Returns
+        -------
+        turn : Turn
+            What it gave.
+        number : int
+            Calls a sample.
+
+        Raises
+        ------
+        BenchmarkError
+            If it fails on a side.
+        Skipped
+            If a side says that it cannot do it.
+        """
+        self._ready(item)
+        if number is None:
+            number = int(self._ask(0, item, do="number", seconds=_SAMPLE_S)["number"])
+        # The first sample pays for imports, thread pools and caches that the others find ready.
+        whole_ns = max(self._ask(place, item, do="sample", number=number)["whole_ns"] for place in self._order())
+        count = max(_FEWEST, min(_MOST, round(_SIDE_S * 1e9 / max(whole_ns, 1))))
+        taken: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+        for _ in range((count + 1) // 2):
+            first = self._random.randrange(2)
+            for place in (first, 1 - first, 1 - first, first):
+                taken[place].append(self._ask(place, item, do="sample", number=number))
+        self._both(item, do="done")
+        base, other = taken
+        has_cpu = all(sample["cpu_ns"] is not None for sample in (*base, *other))
+        return Turn(
+            wall_ns=(tuple(one["wall_ns"] for one in base), tuple(one["wall_ns"] for one in other)),
+            cpu_ns=(tuple(one["cpu_ns"] for one in base), tuple(one["cpu_ns"] for one in other)) if has_cpu else None,
+        ), number
+
+    def value(self, item: Item) -> tuple[float | None, float | None]:
+        """Ask both sides for what a benchmark tracks.
+
+        Parameters
+        ----------
+        item
+            The benchmark.
+
+        Returns
+        -------
+        tuple
+            Of the baseline and of the candidate; ``None`` for what is no number.
+
+        Raises
+        ------
+        BenchmarkError
+            If it fails on a side.
+        Skipped
+            If a side says that it cannot do it.
+        """
+        self._ready(item)
+        answers = self._both(item, do="value")
+        self._both(item, do="done")
+        return answers[0]["value"], answers[1]["value"]
+
+    def peak(self, item: Item) -> tuple[float | None, float | None]:
+        """Ask children of both processes for the peak of their memory.
+
+        Parameters
+        ----------
+        item
+            The benchmark.
+
+        Returns
+        -------
+        tuple
+            Bytes, of the baseline and of the candidate.
+
+        Raises
+        ------
+        BenchmarkError
+            If it fails on a side.
+        Skipped
+            If a side says that it cannot do it.
+        """
+        self._both(item, do="imported", name=item.asv_id)
+        for place in self._order():
+            side = self._sides[place]
+            self._workers[place].send(do="forked_value", name=item.asv_id, folder=str(side.folder(item)))
+        answers = self._answers(item)
+        return answers[0]["value"], answers[1]["value"]
+
+    def packages(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Ask both sides what is installed.
+
+        Returns
+        -------
+        tuple
+            Versions by name, of the baseline and of the candidate; ``python`` is the interpreter.
+        """
+        for process in self._workers:
+            process.send(do="packages")
+        base, other = (process.receive() for process in self._workers)
+        return {**base["packages"], PYTHON: base["python"]}, {**other["packages"], PYTHON: other["python"]}
+
+    def _ready(self, item: Item) -> None:
+        for place in (0, 1):
+            side = self._sides[place]
+            self._workers[place].send(do="ready", name=item.asv_id, folder=str(side.folder(item)))
+        self._answers(item)
+
+    def _both(self, item: Item, **message: Any) -> list[dict[str, Any]]:
+        for process in self._workers:
+            process.send(**message)
+        return self._answers(item)
+
+    def _answers(self, item: Item) -> list[dict[str, Any]]:
+        """Take the answers of both before either is looked at, so that none is left for the next question."""
+        answers = [process.receive(timeout_s=item.timeout_s) for process in self._workers]
+        # A failure says more than a skip of the other side.
+        for answer, side in sorted(zip(answers, self._sides, strict=True), key=lambda pair: "error" not in pair[0]):
+            _look(answer, side, item)
+        return answers
+
+    def _ask(self, place: int, item: Item, **message: Any) -> dict[str, Any]:
+        self._workers[place].send(**message)
+        answer = self._workers[place].receive(timeout_s=item.timeout_s)
+        _look(answer, self._sides[place], item)
+        return answer
+
+    def close(self) -> None:
+        """End both processes."""
+        for process in self._workers:
+            # The other one is to be ended too.
+            with suppress(OSError):
+                process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _look(answer: dict[str, Any], side: Side, item: Item) -> None:
+    if "error" in answer:
+        said = f"{answer['error']}: {answer['message']}"
+        msg = f"A benchmark runs on both sides: {item.key!r} failed on the {side.name}: {said}"
+        raise BenchmarkError(msg)
+    if "skipped" in answer:
+        msg = f"skipped by the {side.name}: {answer['skipped']}"
+        raise Skipped(msg)
