@@ -16,7 +16,7 @@ import pytest
 from zbench.datasets import card, centre_crop, load, prepared
 from zbench.datasets.fetch import cache_folder
 from zbench.datasets.load import card_voxels, read_card
-from zbench.errors import DataError, LayoutError, RefusedError, UnknownNameError
+from zbench.errors import DataError, LayoutError, UnknownNameError
 from zbench.model import Box, voxel_digest
 
 # The smallest file of the corpus.

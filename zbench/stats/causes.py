@@ -232,7 +232,7 @@ class _Search:
         sums = self.members @ self.weights
         sizes = sums - sums**2 * self.offset / (1 + self.offset * self.weights.sum())
         gains = np.where(sizes > 0, scores**2 / np.where(sizes > 0, sizes, 1.0), 0.0)
-        costs = [2 * math.log(max(1, count)) + 2 * kind for kind, count in enumerate(self.counts)]
+        costs = [2 * math.log(max(1, count)) + 3 * kind for kind, count in enumerate(self.counts)]
         return np.asarray(gains - np.array([costs[one.kind] for one in self.candidates]))
 
     def _design(self, chosen: Sequence[_Candidate]) -> npt.NDArray[np.float64]:

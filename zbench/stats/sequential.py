@@ -183,7 +183,7 @@ class SequentialRule:
         now, last = blocks
         error = noise / math.sqrt(last)
         if not error or last < fewest_blocks(self.error_rate):
-            return not error
+            return bool(error)
         ahead = NormalDist(math.log(test.ratio), noise * math.sqrt(1 / now - 1 / last))
         told = _normal(self.error_rate) * error
         inside = math.log1p(self.min_effect) - _normal(1 - self.confidence) * error

@@ -12,6 +12,7 @@ from zbench.harness.gate.factors import levels_of
 from zbench.model import Comparison, Verdict
 from zbench.report.gate import GateCell, GateContrast
 from zbench.runner.pairs import Item, Kind
+from zbench.stats.causes import explain
 from zbench.stats.compare import compare_exact
 from zbench.stats.contrasts import contrasts
 from zbench.stats.family import error_share, judge_family, verdict_of
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
     from zbench.harness.gate.settings import GateSettings
     from zbench.runner.pairs import Turn
     from zbench.runner.pairs.rounds import Measured
+    from zbench.stats.causes import Cause
     from zbench.stats.contrasts import Contrast
     from zbench.stats.family import Finding
     from zbench.stats.sequential import Stage
 
-__all__ = ["MOST_BLOCKS", "Judged", "judge"]
+__all__ = ["Judged", "judge", "looks"]
 
-MOST_BLOCKS = 60
+_FEWEST = SequentialRule(error_rate=0.01, min_effect=0.01).fewest
 _CELLS, _CONTRASTS = "cells", "contrasts"
 _CLOCKS = ("wall", "cpu")
 _TOLD = 0.01
@@ -47,12 +49,15 @@ class Judged:
         Every metric of every benchmark that has numbers.
     contrasts
         Of the deciding times, pooled.
+    explanation
+        The fewest factor levels and cells that account for what moved, the most telling first.
     undecided
         Keys of the items that more rounds could decide, by themselves or as part of a contrast.
     """
 
     cells: tuple[GateCell, ...]
     contrasts: tuple[GateContrast, ...]
+    explanation: tuple[GateContrast, ...]
     undecided: frozenset[str]
 
 
@@ -72,7 +77,25 @@ class _Series:
         return f"{self.item.key}|{self.metric}"
 
 
-def judge(items: Iterable[Item], measured: Measured, settings: GateSettings, *, blocks_left: int) -> Judged:
+def looks(most_blocks: int) -> frozenset[int]:
+    """Tell after how many rounds a judgement can change.
+
+    Parameters
+    ----------
+    most_blocks
+        Rounds that the plan ends with.
+
+    Returns
+    -------
+    frozenset of int
+        Between them nothing is looked at, and nothing has to be worked out.
+    """
+    return frozenset(_rule(0.01, 0.01, most_blocks).looks)
+
+
+def judge(
+    items: Iterable[Item], measured: Measured, settings: GateSettings, *, most_blocks: int, blocks_left: int
+) -> Judged:
     """Judge all that was measured, as one family.
 
     Parameters
@@ -83,8 +106,10 @@ def judge(items: Iterable[Item], measured: Measured, settings: GateSettings, *, 
         What is known of them.
     settings
         Smallest effects, clocks, accepted changes.
+    most_blocks
+        Rounds that the plan ends with.
     blocks_left
-        Rounds that can still be measured; with 0 the last of the error is spent.
+        Rounds that can still be measured; with 0 the last of the error is spent, and what moved is explained.
 
     Returns
     -------
@@ -95,18 +120,18 @@ def judge(items: Iterable[Item], measured: Measured, settings: GateSettings, *, 
     series = [one for item in items for one in _series(item, measured, settings)]
     deciding = {one.name: one for one in series if _decides(one, settings)}
     pooled = _pooled(deciding)
-    groups = 2 if pooled else 1
-    stages = {
-        name: _rule(settings, one.min_effect, count=len(deciding), groups=groups).decide(
-            one.logs, blocks_left=blocks_left
-        )
-        for name, one in deciding.items()
+    shares = {
+        group: error_share(count, groups=2 if pooled else 1, alarm_rate=settings.error_rate)
+        for group, count in ((_CELLS, len(deciding)), (_CONTRASTS, len(pooled)))
+        if count
     }
     effect = settings.min_effects["contrast"]
+    stages = {
+        name: _rule(shares[_CELLS], one.min_effect, most_blocks).decide(one.logs, blocks_left=blocks_left)
+        for name, one in deciding.items()
+    }
     stages |= {
-        _contrast_name(one): _rule(settings, effect, count=len(pooled), groups=groups).decide(
-            one.logs, blocks_left=blocks_left
-        )
+        _contrast_name(one): _rule(shares[_CONTRASTS], effect, most_blocks).decide(one.logs, blocks_left=blocks_left)
         for one in pooled
     }
     effects = {name: one.min_effect for name, one in deciding.items()} | dict.fromkeys(
@@ -123,6 +148,7 @@ def judge(items: Iterable[Item], measured: Measured, settings: GateSettings, *, 
     return Judged(
         cells=tuple(_accepting(cell, settings) for cell in (*exact, *noisy)),
         contrasts=tuple(_contrast(one, stages[_contrast_name(one)], findings[_contrast_name(one)]) for one in pooled),
+        explanation=() if blocks_left else _explained(deciding, settings, most_blocks),
         undecided=_undecided(deciding, pooled, stages),
     )
 
@@ -136,8 +162,10 @@ def _series(item: Item, measured: Measured, settings: GateSettings) -> list[_Ser
     turns = measured.turns.get(item.key, {}) if item.kind is Kind.TIME else {}
     found = []
     for clock in _CLOCKS:
-        samples = {place: _samples(turn, clock) for place, turn in turns.items()}
-        if not samples or any(pair is None or not min(map(min, pair)) for pair in samples.values()):
+        taken = {place: _samples(turn, clock) for place, turn in turns.items()}
+        samples = {place: pair for place, pair in taken.items() if pair is not None and min(map(min, pair)) > 0}
+        # Times of zero are those of a clock that is too coarse.
+        if not samples or len(samples) < len(taken):
             continue
         logs = [block_ratio(*samples[place]) if place in samples else math.nan for place in _all(measured)]
         medians = tuple(
@@ -168,14 +196,54 @@ def _decides(series: _Series, settings: GateSettings) -> bool:
     return series.item.kind is Kind.PEAK or series.metric == f"{settings.clock_of(series.item.name)}_time"
 
 
-def _rule(settings: GateSettings, min_effect: float, *, count: int, groups: int) -> SequentialRule:
-    share = error_share(count, groups=groups, alarm_rate=settings.error_rate)
-    return SequentialRule(error_rate=share, min_effect=min_effect, most_blocks=MOST_BLOCKS)
+def _rule(error_rate: float, min_effect: float, most_blocks: int) -> SequentialRule:
+    return SequentialRule(error_rate=error_rate, min_effect=min_effect, most_blocks=max(most_blocks, _FEWEST))
+
+
+def _times(deciding: Mapping[str, _Series]) -> dict[str, _Series]:
+    return {name: one for name, one in deciding.items() if one.item.kind is Kind.TIME}
+
+
+def _explained(deciding: Mapping[str, _Series], settings: GateSettings, most_blocks: int) -> tuple[GateContrast, ...]:
+    times = _times(deciding)
+    if len(times) < 2:
+        return ()
+    effect = settings.min_effects["contrast"]
+    found = explain(
+        {name: one.logs for name, one in times.items()},
+        {name: levels_of(one.item) for name, one in times.items()},
+        error_rate=settings.error_rate,
+        min_effect=effect,
+        rule=_rule(settings.error_rate, effect, most_blocks),
+    )
+    return tuple(
+        GateContrast(
+            what=_cause_name(cause, deciding),
+            metric="time",
+            cells=len(cause.cells),
+            blocks=sum(map(math.isfinite, cause.logs)),
+            comparison=Comparison(
+                ratio=cause.test.ratio,
+                low=cause.test.low,
+                high=cause.test.high,
+                p_value=cause.test.p_value,
+                verdict=Verdict.SLOWER if cause.test.ratio > 1 else Verdict.FASTER,
+            ),
+        )
+        for cause in found
+    )
+
+
+def _cause_name(cause: Cause, deciding: Mapping[str, _Series]) -> str:
+    if cause.whole:
+        return ""
+    levels = " and ".join(f"{factor} = {level}" for factor, level in cause.levels)
+    return levels or deciding[cause.cells[0]].item.cell
 
 
 def _pooled(deciding: Mapping[str, _Series]) -> tuple[Contrast, ...]:
     """Pool the times; memory has reasons of its own."""
-    times = {name: one for name, one in deciding.items() if one.item.kind is Kind.TIME}
+    times = _times(deciding)
     if len(times) < 2:
         return ()
     levels = {name: levels_of(one.item) for name, one in times.items()}
@@ -266,11 +334,9 @@ def _accepting(cell: GateCell, settings: GateSettings) -> GateCell:
 
 
 def _contrast(contrast: Contrast, stage: Stage, finding: Finding) -> GateContrast:
-    factor = " = ".join(name for name, _ in contrast.levels) or "all"
-    level = contrast.levels[0][1] if contrast.levels else "all"
     return GateContrast(
-        factor=factor,
-        level=level,
+        # Levels with the same cells cannot be told apart.
+        what=", ".join(f"{factor} = {level}" for factor, level in contrast.levels),
         metric="time",
         cells=len(contrast.cells),
         blocks=stage.blocks,

@@ -40,7 +40,7 @@ class SideWanted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateQuestion:
-    """Is the candidate worse than the baseline?
+    """Two sides, and what is to be measured of them.
 
     Attributes
     ----------

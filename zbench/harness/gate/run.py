@@ -1,9 +1,10 @@
-"""``zbench gate``: is the candidate slower, bigger or chattier than the baseline?"""
+"""``zbench gate``: two sides measured side by side until it is decided which benchmarks changed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from zbench.environment import environment
 from zbench.errors import ResultsError
 from zbench.harness.gate.build import build
 from zbench.harness.gate.instructions import count_both
-from zbench.harness.gate.judge import MOST_BLOCKS, judge
+from zbench.harness.gate.judge import judge, looks
 from zbench.report.gate import GateReport, NotMeasured
 from zbench.runner.log import RunLog
 from zbench.runner.pairs import Item, Kind, Pair
@@ -35,6 +36,8 @@ __all__ = ["GateStatus", "gate"]
 _VALUE, _TIME, _PEAK, _INSTRUCTIONS = "value", "time", "peakmemory", "instructions"
 _KINDS = {_VALUE: Kind.VALUE, _TIME: Kind.TIME, _PEAK: Kind.PEAK}
 _BUSY = 0.5
+_FEWEST_ROUNDS, _MOST_ROUNDS = 12, 120
+_SHORTER = 1.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,9 +131,7 @@ class _Gate:
         sides, failed = self._with_caches()
         lost = {item.key: failed[item.cache_key] for item in self._items if item.cache_key in failed}
         items = [item for item in self._items if item.key not in lost]
-        rounds = Rounds(
-            sides, suite=self._built.suite, log=self._log, seed=self._question.seed, report=self._progress
-        )
+        rounds = Rounds(sides, suite=self._built.suite, log=self._log, seed=self._question.seed, report=self._progress)
         self._warn_of_load()
         rounds.values(items)
         counted = self._instructions(items, sides)
@@ -140,7 +141,8 @@ class _Gate:
         return self._reported(rounds.measured, judged, lost, packages, counted)
 
     def _with_caches(self) -> tuple[dict[str, Any], dict[str, str]]:
-        sides, failed = {}, {}
+        sides: dict[str, Any] = {}
+        failed: dict[str, str] = {}
         for name, both in self._built.sides.items():
             own = [item for item in self._items if item.environment == name]
             sides[name], lost = with_caches(
@@ -157,28 +159,40 @@ class _Gate:
     def _time(self, items: list[Item], rounds: Rounds) -> Judged:
         """Measure rounds until all is decided, no more can be, or the budget ends."""
         noisy = [item for item in items if item.kind is not Kind.VALUE]
+        measured, wanted = rounds.measured, noisy
         while True:
-            left = self._rounds_left(rounds.measured)
-            judged = judge(items, rounds.measured, self._settings, blocks_left=left)
-            measured = rounds.measured
-            if measured.rounds:
+            plan = self._plan(measured)
+            left = self._rounds_left(measured, plan)
+            if measured.rounds in looks(plan) or not left:
+                judged = judge(items, measured, self._settings, most_blocks=plan, blocks_left=left)
                 wanted = [item for item in noisy if item.key in judged.undecided]
-            else:
-                wanted = noisy
-            wanted = [item for item in wanted if item.key not in measured.failed and item.key not in measured.skipped]
+            settled = measured.failed.keys() | measured.skipped.keys()
+            wanted = [item for item in wanted if item.key not in settled]
             self._open = len(wanted)
-            if not wanted or not left:
-                return judge(items, measured, self._settings, blocks_left=0)
+            if not (wanted and left):
+                return judge(items, measured, self._settings, most_blocks=plan, blocks_left=0)
             rounds.round(wanted)
 
-    def _rounds_left(self, measured: Measured) -> int:
+    def _plan(self, measured: Measured) -> int:
+        """Tell how many rounds the looks are planned for: what the budget pays for, as far as one round can tell."""
+        planned = next(self._log.of("plan"), None)
+        if planned is None:
+            if not measured.rounds:
+                return _MOST_ROUNDS
+            # Rounds get shorter as benchmarks are decided.
+            estimate = _SHORTER * self._question.budget_s / max(measured.last_round_s, 0.1)
+            planned = {"rounds": max(_FEWEST_ROUNDS, min(_MOST_ROUNDS, math.ceil(estimate)))}
+            self._log.add("plan", **planned)
+        return int(planned["rounds"])
+
+    def _rounds_left(self, measured: Measured, plan: int) -> int:
         """Estimate how many rounds the budget still pays for."""
-        left = self._question.budget_s - measured.seconds
-        if left <= 0:
+        left_s = self._question.budget_s - measured.seconds
+        if left_s <= 0:
             return 0
-        most = MOST_BLOCKS - measured.rounds
-        pace = measured.seconds / measured.rounds if measured.rounds else 0.0
-        return most if not pace else max(min(most, int(left / pace)), 0)
+        most = max(plan - measured.rounds, 0)
+        pace_s = measured.last_round_s
+        return min(most, max(1, int(left_s / pace_s))) if pace_s else most
 
     def _instructions(self, items: list[Item], sides: Mapping[str, Any]) -> list[Any]:
         if _INSTRUCTIONS not in self._question.metrics:
@@ -211,8 +225,8 @@ class _Gate:
             if changed and not self._question.candidate.requirements:
                 told = ", ".join(f"{package} {before} and {after}" for package, before, after in changed)
                 msg = (
-                    f"Two commits are compared with the same packages: in {name} they have {told}. Pin them, or compare "
-                    "the packages themselves with --against."
+                    f"Two commits are compared with the same packages: in {name} they have {told}. Pin them, or "
+                    "compare the packages themselves with --against."
                 )
                 raise ResultsError(msg)
         return found
@@ -254,6 +268,7 @@ class _Gate:
             packages=packages,
             cells=(*judged.cells, *counted),
             contrasts=judged.contrasts,
+            explanation=judged.explanation,
             failed=_not_measured(self._items, {**lost, **measured.failed}),
             skipped=_not_measured(self._items, measured.skipped),
             rounds=measured.rounds,

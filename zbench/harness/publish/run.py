@@ -103,11 +103,10 @@ def publish(
     former = None if rebuild else folder.manifest()
     settings = {"title": title, "address": address, "version": __version__}
     inputs = _inputs(sources, former.inputs if former else {})
-    with Commits(repository, address) as commits:
-        site = _Site(folder, settings, inputs, commits)
-        new = _new(sources, former, settings, inputs)
-        if former is None or new is None or not site.add(former, new):
-            site.make([(source, source.files()) for source in sources])
+    site = _Site(folder, settings, inputs, Commits(repository, address))
+    new = _new(sources, former, settings, inputs)
+    if former is None or new is None or not site.add(former, new):
+        site.make([(source, source.files()) for source in sources])
     return site.published()
 
 
@@ -177,8 +176,8 @@ class _Site:
             manifest.pages[page.name]["key"] = list(key)
         self._end()
         keys = [f"b/{name}" for name in manifest.pages]
-        for name, page in manifest.pages.items():
-            keys += [segment_key(name, number) for number in range(page["segments"])]
+        for name, entry in manifest.pages.items():
+            keys += [segment_key(name, number) for number in range(entry["segments"])]
         self._folder.keep(["index", *keys])
 
     def add(self, former: Manifest, parts: list[tuple[Source, tuple[Path, ...]]]) -> bool:

@@ -9,26 +9,18 @@ from typing import TYPE_CHECKING
 
 from zbench.harness.sweep.axes import axis_named
 from zbench.harness.sweep.counts import CountPlan, count_releases, open_log, places_of
-from zbench.harness.sweep.history import history_of, read_history, write_history
+from zbench.harness.sweep.history import history_of, write_history
 from zbench.harness.sweep.releases import LATEST, releases
 from zbench.harness.sweep.timing import TimePlan, chosen_to_time, open_times, time_releases
-from zbench.report.sweep_requests import ReleaseNote, requests_page
-from zbench.results import write_atomically
-from zbench.runner.requests import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from zbench.harness.status import Status
-    from zbench.harness.sweep.history import History, Point
-    from zbench.results import Row
     from zbench.runner import RunLog
 
-__all__ = ["SweepPlan", "requests_report", "store_history", "sweep"]
-
-_HELD = ("numcodecs", "numpy", "zarr", "tensorstore", "zarrs")
-
+__all__ = ["SweepPlan", "store_history", "sweep"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepPlan:
@@ -145,49 +137,3 @@ def store_history(axis: str, work: Path, dataset: str) -> tuple[Path, ...]:
     newest = max(path.stat().st_mtime for path in paths)
     day = dt.datetime.fromtimestamp(newest, tz=dt.UTC).date().isoformat()
     return write_history(own / "history", history_of(axis, logs, dataset=dataset, date=day))
-
-
-def requests_report(output: Path, history_folder: Path) -> Path:
-    """Write the page of the exact counts from a stored history.
-
-    Parameters
-    ----------
-    output
-        Folder for the page.
-    history_folder
-        Folder of the history.
-
-    Returns
-    -------
-    Path
-        The page.
-
-    Raises
-    ------
-    ResultsError
-        If there is no history.
-    """
-    history = read_history(history_folder)
-    path = output / f"{history.axis}-requests.md"
-    rows = [row for row in history.table.rows if _is_of_counts(row, history)]
-    page = requests_page(
-        history.axis,
-        [_note(point, history) for point in history.points],
-        rows,
-        dataset=history.dataset,
-        date=history.date,
-        command=history.command,
-    )
-    write_atomically(path, page)
-    return path
-
-
-def _is_of_counts(row: Row, history: History) -> bool:
-    return row.dataset.startswith(f"{history.dataset}@") and (row.value is None or row.pattern in OPERATIONS)
-
-
-def _note(point: Point, history: History) -> ReleaseNote:
-    packages = dict(history.table.environments[point.environment].packages) if point.environment else {}
-    beside = ", ".join(f"{name} {packages[name]}" for name in _HELD if name in packages and name != history.axis)
-    return ReleaseNote(version=point.release, python=point.python, beside=beside, gap=point.gap)
-

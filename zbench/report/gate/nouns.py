@@ -90,8 +90,9 @@ class GateContrast:
 
     Attributes
     ----------
-    factor, level
-        For example ``chain`` and ``zstd-5``; ``all`` and ``all`` pools everything.
+    what
+        For example ``chain = zstd-5``, several levels where they have the same cells, or the name of one cell; empty
+        pools everything.
     metric
         What is pooled.
     cells
@@ -102,26 +103,22 @@ class GateContrast:
         Ratio, interval, corrected p and verdict.
     alarm
         Whether it is certain enough to fail the gate, all that was measured considered.
-    is_cause
-        Whether it explains what moved better than the other factors do.
     accepted
         Why a change for the worse does not count; empty if it does.
     """
 
-    factor: str
-    level: str
+    what: str
     metric: str
     cells: int
     blocks: int
     comparison: Comparison
     alarm: bool = False
-    is_cause: bool = False
     accepted: str = ""
 
     @property
     def name(self) -> str:
-        """The level with its factor."""
-        return "all cells" if self.factor == "all" else f"{self.factor} = {self.level}"
+        """What it is called in a sentence."""
+        return self.what or "all cells"
 
     @property
     def is_regression(self) -> bool:
@@ -170,6 +167,8 @@ class GateReport:
         Every metric of every benchmark that was measured on both sides.
     contrasts
         Pooled over the cells of each level of each factor.
+    explanation
+        The fewest factor levels and cells that account for what moved, the most telling first.
     failed
         Benchmarks that failed: the gate could not answer for them.
     skipped
@@ -197,6 +196,7 @@ class GateReport:
     packages: Mapping[str, tuple[tuple[str, str, str], ...]]
     cells: tuple[GateCell, ...]
     contrasts: tuple[GateContrast, ...]
+    explanation: tuple[GateContrast, ...]
     failed: tuple[NotMeasured, ...]
     skipped: tuple[NotMeasured, ...]
     rounds: int
@@ -215,9 +215,9 @@ class GateReport:
 
     @property
     def causes(self) -> tuple[GateContrast, ...]:
-        """Factor levels that fail the gate, what explains most first."""
+        """Factor levels that fail the gate, the largest change first."""
         found = [contrast for contrast in self.contrasts if contrast.is_regression]
-        return tuple(sorted(found, key=lambda one: (not one.is_cause, -abs(_log(one.comparison.ratio)))))
+        return tuple(sorted(found, key=lambda one: -abs(_log(one.comparison.ratio))))
 
     @property
     def status(self) -> int:

@@ -41,7 +41,9 @@ def headline(report: GateReport) -> str:
         if report.failed:
             return f"Could not answer: {len(report.failed)} failed, first {report.failed[0].cell}."
         return f"Could not answer: nothing was decided in {report.rounds} rounds; {counted(report.cells)}."
-    parts = [_exact_part(report), *(_cause_part(cause) for cause in report.causes[:1])]
+    slower = [one for one in report.explanation if one.comparison.verdict is Verdict.SLOWER and one.cells > 1]
+    causes = slower if slower and report.causes else report.causes
+    parts = [_exact_part(report), *(_cause_part(cause) for cause in causes[:1])]
     times = [cell for cell in report.regressions if not cell.exact or cell.metric == "instructions"]
     if times:
         parts.append(f"{_name(times[0])} is {change(times[0].comparison)}" + _more(len(times) - 1))

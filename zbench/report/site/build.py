@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -137,7 +139,7 @@ def extended(name: str, gathered: Gathered, catalogue: Catalogue, *, read: Reade
             at = page.lines.index(known[key])
             begin = min(begin, len(known[key].line.positions) // SEGMENT)
             _check_order(known[key].line, new, catalogue)
-            grown = _Growing(known[key], page.measure.exact, family, lambda number, at=at: pieces.of(number, at))
+            grown = _Growing(known[key], page.measure.exact, family, partial(pieces.of, at))
             grown.by(new)
         else:
             begin = 0
@@ -169,7 +171,7 @@ class _Pieces:
             self._known[number] = from_script(self._read(segment_key(self._name, number)))["lines"]
         return self._known[number]
 
-    def of(self, number: int, line: int) -> np.ndarray | None:
+    def of(self, line: int, number: int) -> np.ndarray | None:
         entry = self.lines(number).get(str(line))
         if entry is None:
             return None
@@ -192,8 +194,14 @@ def _read_line(raw: Mapping[str, Any], values: list[list[str]]) -> PageLine:
     )
     # Without numbers of its own a line writes nothing: it begins behind its end.
     behind = (len(positions) // SEGMENT + 1) * SEGMENT
-    steps = [Step(*(float("inf") if number is None else number for number in step)) for step in raw["steps"]]
+    steps = [_read_step(step) for step in raw["steps"]]
     return PageLine(line, behind, unpack(raw["latest"]), steps)
+
+
+def _read_step(raw: list[Any]) -> Step:
+    names = (entry.name for entry in fields(Step))
+    given: dict[str, Any] = dict(zip(names, raw, strict=True))
+    return Step(**given | {name: math.inf for name, value in given.items() if value is None})
 
 
 def _check_order(line: Line, new: Line, catalogue: Catalogue) -> None:

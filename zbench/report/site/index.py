@@ -49,8 +49,8 @@ def read_group(raw: list[Any]) -> Group:
     Group
         The group.
     """
-    given = dict(zip(_FIELDS, raw, strict=True))
-    return Group(**{name: math.inf if value is None else value for name, value in given.items()})
+    given: dict[str, Any] = dict(zip(_FIELDS, raw, strict=True))
+    return Group(**given | {name: math.inf for name, value in given.items() if value is None})
 
 
 def _plain(value: Any) -> Any:

@@ -24,7 +24,7 @@ RECENT = 12
 _ERROR = 0.01
 _SMALLEST = 0.01
 # Windows of one length on both sides of a place see at least so much of what the search sees in the best stretch.
-_SEEN = 0.7
+_SEEN = 0.8
 _SHORTEST = 4
 # Of a normal distribution's standard deviation to the median of its absolute differences.
 _MAD = 1.4826 / math.sqrt(2)
@@ -85,7 +85,7 @@ def find_steps(
         elif row in rounds:
             found = repeated_steps(_by_round(rounds[row]), error=_ERROR, family=family, min_effect=_SMALLEST)
         else:
-            found = series_steps(numbers, error=_ERROR, family=family, min_effect=_SMALLEST)
+            found = series_steps(numbers.tolist(), error=_ERROR, family=family, min_effect=_SMALLEST)
         steps.extend(_told(row, numbers, found))
     return steps
 
@@ -142,7 +142,7 @@ def _moves(values: np.ndarray) -> np.ndarray:
     finite = np.isfinite(values)
     low = np.where(finite, values, np.inf).min(axis=1, initial=np.inf)
     high = np.where(finite, values, -np.inf).max(axis=1, initial=-np.inf)
-    return low < high
+    return np.asarray(low < high)
 
 
 def _levels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,11 +4,7 @@ It is started by its path with the interpreter of an asv environment, so it impo
 ``asv_runner``, which asv puts into every environment: the suite may be of any project.
 """
 
-# This folder is not part of the project that is measured, and its names would hide others.
-import sys
-
-if sys.path and not getattr(sys.flags, "safe_path", False):
-    del sys.path[0]
+from __future__ import annotations
 
 import contextlib
 import ctypes
@@ -18,11 +14,17 @@ import json
 import os
 import pickle
 import signal
+import sys
 import time
 import traceback
+from importlib.metadata import distributions
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from asv_runner.discovery import get_benchmark_from_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _CACHE = "cache.pickle"
 _PR_SET_PDEATHSIG = 1
@@ -34,11 +36,11 @@ _WARM_UPS = 2
 class _Clock:
     """The timer of a benchmark, which notes the CPU time of the process beside it, inside what is timed."""
 
-    def __init__(self, timer):
+    def __init__(self, timer: Callable[[], float]) -> None:
         self._timer = timer
-        self._marks = []
+        self._marks: list[int] = []
 
-    def __call__(self):
+    def __call__(self) -> float:
         if len(self._marks) % 2:
             now = self._timer()
             self._marks.append(time.process_time_ns())
@@ -46,7 +48,7 @@ class _Clock:
         self._marks.append(time.process_time_ns())
         return self._timer()
 
-    def taken(self):
+    def taken(self) -> int:
         marks, self._marks = self._marks, []
         return sum(marks[1::2]) - sum(marks[0::2])
 
@@ -54,34 +56,35 @@ class _Clock:
 class _Current:
     """The benchmark that is set up."""
 
-    def __init__(self, root, name, folder):
+    def __init__(self, root: str, name: str, folder: str) -> None:
         self.benchmark = get_benchmark_from_name(root, name)
         os.chdir(folder)
         self._give_cache()
         self.said = io.StringIO()
-        self._timer, self._clock = None, None
+        self._timer: Any = None
+        self._clock: _Clock | None = None
         with contextlib.redirect_stdout(self.said):
             self.skipped = self.benchmark.do_setup()
 
-    def _give_cache(self):
+    def _give_cache(self) -> None:
         if self.benchmark.setup_cache_key is None:
             return
         with Path(_CACHE).open("rb") as file:
-            cache = pickle.load(file)  # noqa: S301 - what this suite's own setup_cache gave
+            cache = pickle.load(file)
         if hasattr(self.benchmark, "set_cache"):
             self.benchmark.set_cache(cache)
         elif cache is not None:
             self.benchmark.insert_param(cache)
 
-    def reason(self):
+    def reason(self) -> str:
         """Give what asv printed of a skip."""
         lines = [line.strip() for line in self.said.getvalue().splitlines() if line.strip()]
         return lines[-1].removeprefix("asv: skipped: ") if lines else "it was skipped"
 
-    def end(self):
+    def end(self) -> None:
         self.benchmark.do_teardown()
 
-    def sample(self, number):
+    def sample(self, number: int) -> dict[str, Any]:
         timer = self._prepared(number)
         begin = time.perf_counter_ns()
         taken = timer.timeit(number)
@@ -89,28 +92,28 @@ class _Current:
         cpu = None if self._clock is None else self._clock.taken() / number
         return {"wall_ns": taken * _NS / number, "cpu_ns": cpu, "whole_ns": whole}
 
-    def _prepared(self, number):
+    def _prepared(self, number: int) -> Any:
         benchmark = self.benchmark
         if self._timer is None:
             own = getattr(benchmark, "timer", None)
             if own is not None:
-                # What a timer is given is fixed when it is made; the benchmark itself reads the attribute anew each time.
+                # What a timer is given is fixed when it is made; setting up sets the benchmark's attribute anew.
                 self._clock = benchmark.timer = _Clock(own)
             apart = number > 1 and self._isolates() and hasattr(benchmark, "_get_interleaved_timer")
-            make = benchmark._get_interleaved_timer if apart else benchmark._get_timer  # noqa: SLF001 - as asv_runner
+            make = benchmark._get_interleaved_timer if apart else benchmark._get_timer
             self._timer = make(*self._arguments())
         return self._timer
 
-    def _arguments(self):
+    def _arguments(self) -> tuple[Any, ...]:
         if hasattr(self.benchmark, "_build_params"):
-            return self.benchmark._build_params()  # noqa: SLF001 - as asv_runner itself does
-        return self.benchmark._current_params  # noqa: SLF001
+            return tuple(self.benchmark._build_params())
+        return tuple(self.benchmark._current_params)
 
-    def _isolates(self):
+    def _isolates(self) -> bool:
         benchmark = self.benchmark
-        return bool(benchmark._setups) and getattr(benchmark, "_setup_isolates_timed_calls", False)  # noqa: SLF001
+        return bool(benchmark._setups) and getattr(benchmark, "_setup_isolates_timed_calls", False)
 
-    def number(self, seconds):
+    def number(self, seconds: float) -> int:
         """Choose how many calls a sample takes, as asv does: the benchmark's own number, one, or a sample's time."""
         own = int(getattr(self.benchmark, "number", 0))
         if own or self._isolates():
@@ -122,11 +125,11 @@ class _Current:
                 return number
             number = max(number + 1, int(number * min(_GROWTH, max(1.1, seconds / max(taken, 1e-9)))))
 
-    def value(self):
+    def value(self) -> dict[str, Any]:
         found = self.benchmark.do_run()
-        return {"value": found} if isinstance(found, (int, float)) else {"value": None, "text": repr(found)[:200]}
+        return {"value": found} if isinstance(found, int | float) else {"value": None, "text": repr(found)[:200]}
 
-    def count(self, library):
+    def count(self, library: str) -> None:
         """Execute twice to warm up and once counted, set up anew before each as for a sample."""
         function, arguments = self.benchmark.func, self._arguments()
         region = ctypes.CDLL(library)
@@ -145,11 +148,11 @@ class _Current:
 
 
 class _Worker:
-    def __init__(self, root):
+    def __init__(self, root: str) -> None:
         self._root = root
-        self._current = None
+        self._current: _Current | None = None
 
-    def setup_cache(self, message):
+    def setup_cache(self, message: dict[str, Any]) -> dict[str, Any]:
         """Make what the benchmarks of one key share, in its own folder, as asv does."""
         benchmark = get_benchmark_from_name(self._root, message["name"])
         os.chdir(message["folder"])
@@ -158,7 +161,7 @@ class _Worker:
             pickle.dump(cache, file)
         return {"made": True}
 
-    def ready(self, message):
+    def ready(self, message: dict[str, Any]) -> dict[str, Any]:
         self.done({})
         self._current = _Current(self._root, message["name"], message["folder"])
         if self._current.skipped:
@@ -167,16 +170,20 @@ class _Worker:
             return answer
         return {"ready": True}
 
-    def number(self, message):
-        return {"number": self._current.number(message["seconds"])}
+    def number(self, message: dict[str, Any]) -> dict[str, Any]:
+        return {"number": self._now().number(message["seconds"])}
 
-    def sample(self, message):
-        return self._current.sample(message["number"])
+    def sample(self, message: dict[str, Any]) -> dict[str, Any]:
+        return self._now().sample(message["number"])
 
-    def value(self, _message):
-        return self._current.value()
+    def value(self, _message: dict[str, Any]) -> dict[str, Any]:
+        return self._now().value()
 
-    def forked_value(self, message):
+    def _now(self) -> _Current:
+        assert self._current is not None
+        return self._current
+
+    def forked_value(self, message: dict[str, Any]) -> dict[str, Any]:
         """Ask a child of this process for the value, so that the peak of one benchmark is not that of those before."""
         inlet, outlet = os.pipe()
         child = os.fork()
@@ -195,26 +202,24 @@ class _Worker:
         os.waitpid(child, 0)
         return json.loads(text) if text else {"error": "Ended", "message": "its process ended without an answer"}
 
-    def imported(self, message):
+    def imported(self, message: dict[str, Any]) -> dict[str, Any]:
         """Import the suite's module of a benchmark, before children are forked."""
         get_benchmark_from_name(self._root, message["name"])
         return {"imported": True}
 
-    def packages(self, _message):
+    def packages(self, _message: dict[str, Any]) -> dict[str, Any]:
         """Tell what is installed beside the interpreter."""
-        from importlib.metadata import distributions
-
         found = {one.metadata["Name"]: one.version for one in distributions() if one.metadata["Name"]}
         return {"packages": found, "python": sys.version.split()[0]}
 
-    def done(self, _message):
+    def done(self, _message: dict[str, Any]) -> dict[str, Any]:
         current, self._current = self._current, None
         if current is not None:
             current.end()
         return {"done": True}
 
 
-def _follow(message):
+def _follow(message: dict[str, Any]) -> dict[str, Any]:
     """End with the process that asks, even if that is killed, but not before it at a Ctrl-C, which is sent to both."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
@@ -224,18 +229,19 @@ def _follow(message):
     return {"pid": os.getpid()}
 
 
-def _answer(worker, message):
+def _answer(worker: _Worker, message: dict[str, Any]) -> dict[str, Any]:
     try:
         if message["do"] == "follow":
             return _follow(message)
-        return getattr(worker, message["do"])(message)
+        answer: dict[str, Any] = getattr(worker, message["do"])(message)
     except NotImplementedError as error:
         return {"skipped": repr(error)}
-    except Exception as error:  # noqa: BLE001 - a benchmark may raise anything, and that is what it says
+    except Exception as error:
         return {"error": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
+    return answer
 
 
-def _count(arguments):
+def _count(arguments: list[str]) -> None:
     """Count one benchmark under callgrind: the message and the library are the arguments."""
     message, library = json.loads(arguments[0]), arguments[1]
     current = _Current(message["root"], message["name"], message["folder"])
@@ -245,8 +251,11 @@ def _count(arguments):
     current.end()
 
 
-def main():
+def main() -> None:
     """Answer messages from standard input until it ends; the folder of the suite is the first argument."""
+    if not sys.flags.safe_path:
+        # The folder of this program is not part of the project that is measured, and its names would hide others.
+        del sys.path[0]
     if sys.argv[1] == "--count":
         _count(sys.argv[2:])
         return

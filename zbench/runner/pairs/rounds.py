@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Measured", "Rounds"]
 
 
-
 @dataclass(slots=True)
 class Measured:
     """What is known so far, by the key of each item.
@@ -42,6 +41,8 @@ class Measured:
         Number of rounds.
     seconds
         That measuring took.
+    last_round_s
+        That the last round took.
     """
 
     values: dict[str, list[tuple[float | None, float | None]]] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class Measured:
     skipped: dict[str, str] = field(default_factory=dict)
     rounds: int = 0
     seconds: float = 0.0
+    last_round_s: float = 0.0
 
 
 class Rounds:
@@ -81,6 +83,7 @@ class Rounds:
     ) -> None:
         self._sides, self._suite, self._log, self._seed, self._report = sides, suite, log, seed, report
         self._numbers: dict[str, int] = {}
+        self._round_s = 0.0
         self.measured = Measured()
         for kind in ("value", "round"):
             for entry in log.of(kind):
@@ -191,6 +194,8 @@ class Rounds:
     def _learn(self, entry: Mapping[str, Any]) -> None:
         known = self.measured
         known.seconds += entry["seconds"]
+        if entry["kind"] == "round":
+            self._round_s += entry["seconds"]
         known.failed |= entry.get("failed", {})
         known.skipped |= entry.get("skipped", {})
         for key, found in entry.get("found", {}).items():
@@ -203,6 +208,7 @@ class Rounds:
                 known.peaks.setdefault(key, {})[entry["round"]] = (found[0], found[1])
         if entry.get("whole"):
             known.rounds = entry["round"] + 1
+            known.last_round_s, self._round_s = self._round_s, 0.0
 
 
 def _turn_of(found: Mapping[str, Any]) -> Turn:

@@ -1,0 +1,122 @@
+"""The pages of a sweep, made from its stored history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zbench.harness.sweep.history import read_history
+from zbench.harness.sweep.run import store_history
+from zbench.report.sweep import TimedRelease, times_page
+from zbench.report.sweep_figure import draw_sweep
+from zbench.report.sweep_requests import ReleaseNote, requests_page
+from zbench.results import write_atomically
+from zbench.runner.requests import OPERATIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from zbench.harness.sweep.history import History, Point
+    from zbench.results import Row
+
+__all__ = ["sweep_report", "write_pages"]
+
+_HELD = ("numcodecs", "numpy", "zarr", "tensorstore", "zarrs")
+_TIMED = ("wall_time", "cpu_time", "added_memory")
+
+
+def sweep_report(axis: str, work: Path, output: Path | None, *, dataset: str) -> tuple[Path, ...]:
+    """Write the history of a sweep from its records, and its pages from the history.
+
+    Parameters
+    ----------
+    axis
+        Name of the package.
+    work
+        Folder of the sweep.
+    output
+        Folder for the pages; ``None`` writes the history alone.
+    dataset
+        Volume of the counts.
+
+    Returns
+    -------
+    tuple of Path
+        What was written.
+
+    Raises
+    ------
+    ResultsError
+        If there are no records, or they are damaged.
+    """
+    paths = store_history(axis, work, dataset)
+    return paths if output is None else (*paths, *write_pages(output, paths[0].parent))
+
+
+def write_pages(output: Path, history_folder: Path) -> tuple[Path, ...]:
+    """Write the pages of a stored history.
+
+    Parameters
+    ----------
+    output
+        Folder for the pages.
+    history_folder
+        Folder of the history.
+
+    Returns
+    -------
+    tuple of Path
+        The page of the counts; the page of the times with its figures, if there are times.
+
+    Raises
+    ------
+    ResultsError
+        If there is no history.
+    """
+    history = read_history(history_folder)
+    path = output / f"{history.axis}-requests.md"
+    page = requests_page(
+        history.axis,
+        [_note(point, history) for point in history.points],
+        [row for row in history.table.rows if _is_of_counts(row, history)],
+        dataset=history.dataset,
+        date=history.date,
+        command=f"{history.command} --counts-only --output docs/results",
+    )
+    write_atomically(path, page)
+    return (path, *_write_times(output, history))
+
+
+def _write_times(output: Path, history: History) -> tuple[Path, ...]:
+    rows = [row for row in history.table.rows if not row.dataset.startswith(f"{history.dataset}@")]
+    if not any(row.metric in _TIMED for row in rows):
+        return ()
+    known = {row.run for row in rows if row.metric in _TIMED}
+    releases = [
+        TimedRelease(run=point.run, version=point.release, name="" if point in history.points else point.run)
+        for point in (*history.points, *history.references)
+        if point.run in known
+    ]
+    figures = draw_sweep(history.axis, releases, rows, output)
+    machine = next(iter(history.table.environments[row.environment] for row in rows))
+    page = times_page(
+        history.axis,
+        releases,
+        rows,
+        machine=machine,
+        date=history.date,
+        command=f"{history.command} --output docs/results",
+        figures=[path.name for path in figures if path.suffix == ".svg"],
+    )
+    path = output / f"{history.axis}-sweep.md"
+    write_atomically(path, page)
+    return (path, *figures)
+
+
+def _is_of_counts(row: Row, history: History) -> bool:
+    return row.dataset.startswith(f"{history.dataset}@") and (row.value is None or row.pattern in OPERATIONS)
+
+
+def _note(point: Point, history: History) -> ReleaseNote:
+    packages = dict(history.table.environments[point.environment].packages) if point.environment else {}
+    beside = ", ".join(f"{name} {packages[name]}" for name in _HELD if name in packages and name != history.axis)
+    return ReleaseNote(version=point.release, python=point.python, beside=beside, gap=point.gap)
