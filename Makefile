@@ -34,6 +34,7 @@ INSTALLED := .venv/.installed-$(WANTED)
 INSTALLED_TEST := .venv/.installed-test-$(WANTED)
 INSTALLED_LINT := .venv/.installed-lint-$(WANTED)
 INSTALLED_DOCS := .venv/.installed-docs-$(WANTED)
+WEB := web/node_modules/.made-$(shell sha256sum web/package.json | cut -c1-12)
 PACKAGE_FILES = $$(find zbench -name '*.py')
 ISSUE_FORMS = $$(find .github/ISSUE_TEMPLATE -name '*.yml' ! -name config.yml)
 
@@ -97,6 +98,14 @@ phantom-calibration: $(INSTALLED) ## Hold the cryoET phantom against published r
 amplification: $(INSTALLED) ## Count requests of real reads and hold them against the formula
 	@$(BIN)/zbench study amplification
 
+.PHONY: study-steps
+study-steps: $(INSTALLED) ## Find known steps in generated histories, beside asv's own detection
+	@$(BIN)/zbench study steps
+
+.PHONY: sweep
+sweep: $(INSTALLED) ## Count and time the releases of zarr and write docs/results/zarr-requests.md and zarr-sweep.md
+	@$(BIN)/zbench sweep zarr --output docs/results
+
 .PHONY: test
 test: $(INSTALLED_TEST) browser ## Run the tests with branch coverage, then the engine contract in every asv environment
 	@$(BIN)/coverage erase
@@ -124,6 +133,11 @@ lint: $(INSTALLED_LINT) ## Check style, types, floors, docstrings, spelling, wor
 	step pre-commit $(BIN)/pre-commit validate-config .pre-commit-config.yaml
 	step shellcheck $(BIN)/shellcheck .ci/run
 	step hadolint $(BIN)/hadolint Dockerfile
+	if command -v npm >/dev/null; then
+		step 'types of the dashboard' $(MAKE) --no-print-directory web-types
+	else
+		echo '== types of the dashboard: npm is MISSING, they were not checked. On Debian: apt-get install npm' >&2
+	fi
 
 .PHONY: format
 format: $(INSTALLED_LINT) ## Format the code and mend what ruff can mend
@@ -147,6 +161,14 @@ constraints: $(MADE) ## Resolve requirements/ anew to the newest releases
 			--no-emit-find-links --custom-compile-command 'make constraints' --all-extras --group dev \
 			--output-file "requirements/constraints-py$${version/./}.txt" pyproject.toml
 	done
+
+.PHONY: web
+web: $(WEB) ## Build the pages of the dashboard from web/ into zbench/report/site/assets, with Node
+	@cd web && npm run --silent build
+
+.PHONY: web-types
+web-types: $(WEB) ## Check the types of the dashboard's pages, with Node
+	@cd web && npm run --silent check
 
 .PHONY: readme
 readme: $(INSTALLED_LINT) ## Put into README.md and docs/reference what zbench prints, after make bench
@@ -210,6 +232,16 @@ $(MADE):
 	[ -f "$$constraints" ] || constraints=/dev/null
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint "$$constraints" uv
 	touch $@
+
+$(WEB):
+	@if ! command -v npm >/dev/null; then
+		echo "The pages are built with Node 20 or newer, and there is no npm. On Debian, as root: apt-get install npm" >&2
+		exit 2
+	fi
+	# Without a lock file: it would name the registry of whoever wrote it. Versions are exact in package.json.
+	cd web
+	npm install --silent --no-package-lock --no-audit --no-fund
+	touch $(@F:%=node_modules/%)
 
 $(INSTALLED): $(MADE)
 	$(call install,zbench,)

@@ -55,11 +55,12 @@ def grid() -> None:
 
 
 def columns() -> None:
-    """List the columns of the results table, from the docstring that the code is read with."""
-    from numpydoc.docscrape import ClassDoc
-
-    from zbench.results.table import Row
+    """List the columns of the results table, from the schema that follows from the code."""
+    from zbench.results import results_schema
 
     cog.outl("| column | means |\n|---|---|")
-    for name, _, lines in ClassDoc(Row)["Attributes"]:
-        cog.outl(f"| `{name.replace(', ', '`, `')}` | {' '.join(lines)} |")
+    told: dict[str, list[str]] = {}
+    for name, column in results_schema()["properties"]["rows"]["items"]["properties"].items():
+        told.setdefault(column["description"], []).append(name)
+    for text, names in told.items():
+        cog.outl(f"| `{'`, `'.join(names)}` | {text} |")

@@ -106,7 +106,7 @@ def test_a_volume_reads_as_the_independent_loader_reads_it(corpus, expected, fou
         pytest.param("alma-ngc3256", "value = number, in JY/BEAM", id="FITS"),
         pytest.param("era5-members-t", "value = number, in K", id="GRIB"),
         pytest.param(
-            "eraint-uvz-z", "value = -1.7250274674967954 × number + 66825.5, in m**2 s**-2", id="NetCDF, packed"
+            "eraint-uvz-z", "value = -1.7250274674967954 \u00d7 number + 66825.5, in m**2 s**-2", id="NetCDF, packed"
         ),
     ],
 )
@@ -134,7 +134,10 @@ def test_stored_numbers_of_a_scan_mean_hounsfield_units(corpus):
 @pytest.mark.parametrize("name", ["eraint-uvz-z", "era5-members-z"])
 def test_a_part_of_a_variable_is_chosen_by_its_axes(name):
     whole, part = load(name), load(name, member="@t=1@z=0")
-    assert (part.axes, part.shape) == (whole.axes.replace("t", "").replace("z", ""), (*whole.shape[:-4], *whole.shape[-2:]))
+    assert (part.axes, part.shape) == (
+        whole.axes.replace("t", "").replace("z", ""),
+        (*whole.shape[:-4], *whole.shape[-2:]),
+    )
     np.testing.assert_array_equal(read_voxels(part), read_voxels(whole)[..., 1, 0, :, :])
 
 

@@ -69,7 +69,7 @@ def test_a_warm_read_reads_nothing_from_the_disk_and_all_by_calls(cell, tmp_path
     assert len(run.samples) == 3
     assert all(sample.wall_ns > 0 and sample.open_ns is None for sample in run.samples)
     assert min(sample.counters.disk_read_bytes for sample in run.samples) == 0
-    assert run.reached == "one execution before the first time, with 100% of the store in the page cache after it"
+    assert run.reached == "one execution before the first time, with 100 % of the store in the page cache after it"
     assert (run.cache, run.opening, run.not_cold) == (CacheState.WARM, Opening.OUTSIDE, 0)
 
 
@@ -116,7 +116,7 @@ def test_a_store_in_memory_is_refused_as_not_cold(tmp_path):
     folder = shm / f"zbench-test-{tmp_path.name}"
     try:
         cell = cell_of("zarr-python", folder, edge=16)
-        with pytest.raises(RefusedError, match=r"3 attempts by fadvise, 100.0% of .* still is"):
+        with pytest.raises(RefusedError, match=r"3 attempts by fadvise, 100.0 % of .* still is"):
             measure_deep(cell, "full_read", rule=FEW, folder=tmp_path, cache=CacheState.COLD, method=ColdMethod.FADVISE)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,7 @@ from scipy import stats
 from zbench.errors import InsufficientSamplesError
 from zbench.stats.paired import block_ratio, fewest_blocks, p_values, paired_test, spread
 
-# Name: how the values of blocks scatter when nothing changed. All are symmetric, as the exchange of both sides makes them.
+# How the values of blocks scatter when nothing changed: all symmetric, as the exchange of both sides makes them.
 NOISES = {
     "normal": lambda rng, shape: rng.normal(size=shape),
     "heavy-tailed": lambda rng, shape: rng.standard_t(3, size=shape),
@@ -88,7 +88,7 @@ def test_among_few_blocks_the_p_value_is_that_of_students_test(rng):
 
 
 def test_what_is_too_clear_for_ranks_is_told_by_students_test(rng):
-    values = rng.normal(1.0, 0.2, 12)
+    values = rng.normal(1.0, 0.4, 12)
     assert paired_test(values.tolist()).p_value == pytest.approx(stats.ttest_1samp(values, 0.0).pvalue)
 
 

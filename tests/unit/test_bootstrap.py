@@ -68,7 +68,7 @@ def test_one_far_sample_hardly_moves_the_interval():
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        pytest.param([1.0], "1 samples, and an interval at 95% needs 6", id="one"),
+        pytest.param([1.0], "1 samples, and an interval at 95 % needs 6", id="one"),
         pytest.param([1.0, 2.0, 3.0, 4.0], "4 samples", id="four"),
         # Smallest and largest of five enclose the median in 15 of 16 cases only.
         pytest.param([1.0, 2.0, 3.0, 4.0, 5.0], "5 samples", id="five"),

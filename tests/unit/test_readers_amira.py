@@ -135,7 +135,7 @@ def test_a_cut_file_is_refused(tmp_path, labels, rng, packing, share):
 def test_a_packed_lattice_of_another_extent_is_refused(tmp_path, labels, rng, packing, planes):
     path = amira(tmp_path / "a.am", {"Labels": labels}, packing=packing, rng=rng)
     path.write_bytes(path.read_bytes().replace(b"Lattice 36 10 6", b"Lattice 36 10 %d" % planes))
-    with pytest.raises(DataError, match=r"has all its voxels: 'Labels' of '.*a\.am'"):
+    with pytest.raises(DataError, match=r"has all voxels: 'Labels' of '.*a\.am'"):
         read_file(path)
 
 

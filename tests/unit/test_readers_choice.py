@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import zarr
 
+from zbench.cell import voxels
 from zbench.datasets import load, prepared, read_file, read_voxels, split_member, split_source
 from zbench.datasets.readers.lazy import Part, Planes
 from zbench.errors import DataError, RefusedError
+from zbench.grid import active_preset
 from zbench.model import Box
 
 
@@ -130,6 +132,14 @@ def test_a_part_is_prepared_for_the_suite(ome, values):
     np.testing.assert_array_equal(np.load(first), values[1, 1])
     np.testing.assert_array_equal(np.load(other), values[1, 0])
     np.testing.assert_array_equal(np.load(prepared(f"{ome}::0@t=0@c=0", volume_size=2)), values[0, 0, 1:3, 1:3, 2:4])
+
+
+def test_the_suite_names_a_part_as_it_names_a_file(ome, values, monkeypatch):
+    monkeypatch.setenv("ASV_CONF_DIR", str(ome.parent))
+    monkeypatch.setenv("ZBENCH_DATASETS", f"./{ome.name}::0@t=1@c=1,./{ome.name}::1@t=0@c=0")
+    first, other = active_preset().datasets
+    np.testing.assert_array_equal(voxels(first), values[1, 1])
+    np.testing.assert_array_equal(voxels(other), values[0, 0, ::2, ::2, ::2])
 
 
 def test_a_part_of_a_dataset_is_prepared_for_the_suite():

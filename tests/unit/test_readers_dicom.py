@@ -237,7 +237,7 @@ def test_a_time_without_all_planes_is_refused(tmp_path, values):
         for index, plane in enumerate(values)
     }
     del files["2-3.dcm"]
-    with pytest.raises(DataError, match="all planes at all times: .* has 5, 4 of them"):
+    with pytest.raises(DataError, match=r"all planes at all times: .* has 5, 4 of them"):
         read_file(foldered(tmp_path / "a", files))
 
 
@@ -313,11 +313,15 @@ def test_a_compression_that_needs_a_package_names_it(tmp_path, values, monkeypat
 @pytest.mark.parametrize(
     ("told", "error", "match"),
     [
-        pytest.param({"ImagePositionPatient": [0, 0, 2]}, DataError, "places of their own: .* lie at the same", id="copy"),
+        pytest.param(
+            {"ImagePositionPatient": [0, 0, 2]}, DataError, "places of their own: .* lie at the same", id="copy"
+        ),
         pytest.param({"ImageOrientationPatient": [0, 1, 0, 1, 0, 0]}, DataError, "planes .* are parallel", id="across"),
         pytest.param({"Rows": 3, "Columns": 14}, DataError, r"one shape and type: .*\(3, 14\)", id="shape"),
         pytest.param({"PixelRepresentation": 0}, DataError, "one shape and type: .*uint16", id="type"),
-        pytest.param({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, RefusedError, "RGB, with col", id="RGB"),
+        pytest.param(
+            {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, RefusedError, "RGB, with col", id="RGB"
+        ),
         pytest.param({"PhotometricInterpretation": "PALETTE COLOR"}, RefusedError, "PALETTE COLOR, with", id="palette"),
         pytest.param({"Rows": None}, DataError, "says how many rows", id="no rows"),
     ],

@@ -7,6 +7,7 @@ import json
 import os
 
 import h5py
+import numcodecs
 import numpy as np
 import pytest
 import zarr
@@ -230,6 +231,16 @@ def test_unsound_multiscales_do_not_keep_voxels_from_being_read(tmp_path, values
     volume = read_file(tmp_path / "a.zarr")
     assert (volume.axes, volume.spacing, volume.spacing_unit) == ("zyx", None, None)
     np.testing.assert_array_equal(volume.array[...], values)
+
+
+@pytest.mark.parametrize("zarr_format", FORMATS)
+def test_an_engine_that_was_used_before_does_not_decide_how_a_volume_is_read(tmp_path, values, zarr_format):
+    pytest.importorskip("zarrs", reason="the engines group is not installed")
+    delta = numcodecs.Delta("<i2") if zarr_format == 2 else zarr.codecs.numcodecs.Delta(dtype="<i2")
+    stored(tmp_path / "a.zarr", values, zarr_format, filters=[delta])
+    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "codec_pipeline.strict": True}):
+        np.testing.assert_array_equal(read_voxels(read_file(tmp_path / "a.zarr")), values)
+        assert zarr.config.get("codec_pipeline.path") == "zarrs.ZarrsCodecPipeline"
 
 
 def test_only_the_chunks_of_a_box_are_read_from_zarr(tmp_path, values):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from zbench.cli.json_text import json_text
 from zbench.cli.kinds import Percentage
 from zbench.harness.compare import compare as use_case
 from zbench.model import Verdict
@@ -75,19 +74,10 @@ def compare(
         across_environments=across_environments,
     )
     if as_json:
-        click.echo(json.dumps(_plain(asdict(found) | {"status": found.status}), indent=2, allow_nan=False))
+        click.echo(json_text(asdict(found) | {"status": found.status}))
     else:
         _show(Console(highlight=False, width=_WIDE), found, show_all=show_all)
     click.get_current_context().exit(found.status)
-
-
-def _plain(value: Any) -> Any:
-    """Write as null what JSON cannot hold: the ratio of what could not be compared."""
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _show(console: Console, found: Compared, *, show_all: bool) -> None:

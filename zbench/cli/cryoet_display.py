@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console, Group
@@ -11,11 +10,10 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from zbench.cli.progress import Display, Seldom
 from zbench.units import format_bytes
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from zbench.harness.cryoet import CryoetStatus
 
 __all__ = ["shown"]
@@ -47,27 +45,19 @@ def _left(seconds: float | None) -> str:
     return f"about {minutes} min {rest:02d} s" if minutes else f"about {rest} s"
 
 
-class _Lines:
+class _Lines(Display):
     """A line when something new begins, and one now and then."""
 
     def __init__(self, *, err: bool) -> None:
-        self._begun, self._last, self._err = "", 0.0, err
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
+        self._seldom, self._err = Seldom(_SECONDS_A_LINE), err
 
     def volume(self, done: int, total: int) -> None:
-        if self._is_due("volume", is_last=done == total):
+        if self._seldom.is_due("volume", is_last=done == total):
             click.echo(f"volume: {format_bytes(done)} of {format_bytes(total)}", err=self._err)
 
     def step(self, status: CryoetStatus) -> None:
         now = status.standing
-        if not self._is_due(now.stage, is_last=False):
+        if not self._seldom.is_due(now.stage):
             return
         best = [f"smallest {status.smallest}"] if status.smallest else []
         best += [f"fastest {status.fastest}"] if status.fastest else []
@@ -81,15 +71,8 @@ class _Lines:
         )
         click.echo("; ".join(parts), err=self._err)
 
-    def _is_due(self, begun: str, *, is_last: bool) -> bool:
-        now = time.monotonic()
-        if begun == self._begun and now < self._last + _SECONDS_A_LINE and not is_last:
-            return False
-        self._begun, self._last = begun, now
-        return True
 
-
-class _Bars:
+class _Bars(Display):
     """Two bars and what is best so far."""
 
     def __init__(self, console: Console) -> None:
@@ -99,13 +82,10 @@ class _Bars:
         self._facts: dict[str, str] = {}
         self._live = Live(get_renderable=self._drawn, console=console, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         self._live.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         self._live.stop()
 
     def volume(self, done: int, total: int) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
-import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,26 +13,26 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from zbench.cli.gate_display import GateLines
 from zbench.cli.kinds import Duration
-from zbench.errors import PresetError, ResultsError
+from zbench.errors import PresetError, ResultsError, ZbenchError
 from zbench.harness.gate import GateQuestion, SideWanted, read_settings, requirements_of
 from zbench.harness.gate import gate as use_case
 from zbench.model import Verdict
 from zbench.report.gate.words import headline, numbers, ordered, ratio, verdict
+from zbench.report.gate.written import clear_reports, write_no_answer, write_reports
 from zbench.report.text import listed
 from zbench.units import parse_share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from zbench.harness.gate import GateStatus
     from zbench.report.gate import GateCell, GateContrast, GateReport
 
 __all__ = ["gate"]
 
 _WIDE = 1000
 _MOST_ROWS = 40
-_SECONDS_A_LINE = 10.0
 _STYLES = {Verdict.SLOWER: "red", Verdict.FASTER: "green", Verdict.INCONCLUSIVE: "yellow", Verdict.SAME: ""}
 _METRICS = ("value", "time", "peakmemory", "instructions")
 
@@ -82,10 +83,28 @@ def gate(*, baseline: str | None, candidate: str | None, **options: Any) -> None
 
     Unless given, CANDIDATE is HEAD and BASELINE where it left the main branch. Both are built by asv, and their
     benchmarks take turns in pairs of fresh processes until every verdict is decided or the budget is spent. Exact
-    numbers (requests, bytes, objects, ratios) decide without tolerance. Ended half-way, it goes on when it is run again.
+    numbers (requests, bytes, objects, ratios) decide without tolerance. Ended half-way, it goes on when run again.
 
     Exit status: 0 passed, 1 something is slower, bigger or chattier, 2 the question could not be answered.
     """
+    folder = options["output_dir"]
+    if folder is not None:
+        clear_reports(folder)
+    try:
+        found = _answer(baseline, candidate, options)
+    except ZbenchError as error:
+        if folder is not None:
+            write_no_answer(options["repository"].resolve().name, str(error), folder)
+        raise
+    console = Console(highlight=False, width=_WIDE)
+    _show(console, found, show_all=options["show_all"])
+    if folder is not None:
+        for path in write_reports(found, folder):
+            console.print(f"wrote {path}", markup=False)
+    click.get_current_context().exit(found.status)
+
+
+def _answer(baseline: str | None, candidate: str | None, options: Mapping[str, Any]) -> GateReport:
     repository = options["repository"]
     question = GateQuestion(
         repository=repository,
@@ -99,15 +118,24 @@ def gate(*, baseline: str | None, candidate: str | None, **options: Any) -> None
         preset=options["preset"],
     )
     settings = read_settings(repository, min_effects=_effects(options["min_effects"]))
-    console = Console(highlight=False, width=_WIDE)
     found = use_case(
-        question, settings, work=repository / ".zbench" / "gate", fresh=options["fresh"], report=_Lines().step
+        question, settings, work=repository / ".zbench" / "gate", fresh=options["fresh"], report=GateLines().step
     )
-    _show(console, found, show_all=options["show_all"])
-    if options["output_dir"] is not None:
-        for path in write_reports(found, options["output_dir"]):
-            console.print(f"wrote {path}", markup=False)
-    click.get_current_context().exit(found.status)
+    return replace(found, command=_again(found, options))
+
+
+def _again(found: GateReport, options: Mapping[str, Any]) -> str:
+    """Write the command that asks the same, of whatever branches and tags are called later."""
+    against = options["against"]
+    words = ["zbench", "gate", *(found.commits[:1] if against else found.commits)]
+    words += ["--against", *against] if against else []
+    for flag, name in (
+        ("--bench", "benchmarks"), ("--env", "environments"), ("--min-effect", "min_effects"), ("--metric", "metrics"),
+    ):  # fmt: skip
+        for value in options[name]:
+            words += [flag, value]
+    words += ["--preset", options["preset"]] if options["preset"] else []
+    return shlex.join([*words, "--budget", f"{options['budget']:g}s", "--seed", str(options["seed"])])
 
 
 def _baseline(
@@ -151,27 +179,10 @@ def _effects(texts: Sequence[str]) -> dict[str, float]:
         except PresetError as error:
             raise click.BadParameter(str(error), param_hint="--min-effect") from error
         if metric not in ("", "time", "cpu", "peakmemory", "instructions", "contrast"):
-            raise click.BadParameter(f"there is no metric {metric!r}.", param_hint="--min-effect")
+            msg = f"there is no metric {metric!r}."
+            raise click.BadParameter(msg, param_hint="--min-effect")
         found |= {metric: value} if metric else {"time": value, "cpu": value}
     return found
-
-
-class _Lines:
-    """A line when something new begins, and one now and then."""
-
-    def __init__(self) -> None:
-        self._begun, self._last = "", 0.0
-
-    def step(self, status: GateStatus) -> None:
-        begun = status.stage.split(":")[0]
-        now = time.monotonic()
-        if begun == self._begun and now < self._last + _SECONDS_A_LINE:
-            return
-        self._begun, self._last = begun, now
-        told = ""
-        if status.items:
-            told = f"; {status.open_items} of {status.items} open; {status.spent_s:.0f} of {status.budget_s:.0f} s"
-        click.echo(f"{status.stage}{told}", err=True)
 
 
 def _show(console: Console, found: GateReport, *, show_all: bool) -> None:

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from zbench.errors import PresetError
 from zbench.harness import history as use_case
-
 from zbench.report.compare import quantity
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def _share(text: str) -> float:
 
 
 def _named(series: Series) -> str:
-    return " ".join((series.axis, series.machine, series.place, series.name))
+    return f"{series.axis} {series.machine} {series.place} {series.name}"
 
 
 def _show(found: Regressions, *, show_all: bool) -> None:

@@ -15,7 +15,10 @@ __all__ = ["main"]
 
 _COULD_NOT_ANSWER = 2
 # Each is a module of this package, loaded when it is asked for: the statistics of some take a second to import.
-_COMMANDS = ("compare", "configs", "cryoet", "data", "env", "export", "import", "scale", "study", "summary")
+_COMMANDS = (
+    "bisect", "calibrate", "compare", "configs", "cryoet", "data", "env", "export", "gate", "history", "import",
+    "publish", "scale", "study", "summary", "sweep",
+)  # fmt: skip
 
 
 class _Group(click.Group):

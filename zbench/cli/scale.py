@@ -63,7 +63,7 @@ _TITLES = (
     metavar="Z,Y,X",
     help="Voxel in the middle of all cubes.  [default: the middle of the volume]",
 )
-@click.option("--member", help="Which array of a file that holds several.")
+@click.option("--member", help="Which array of a file that holds several, and place on its axes: NAME@c=1@t=5.")
 @click.option("--run", help="Name or number of the run, within a dataset of the portal.")
 @click.option("--tomogram", type=click.IntRange(1), help="Number of the tomogram, within a dataset of the portal.")
 @click.option("--voxel-spacing", type=float, help="Voxel spacing in angstrom, within a dataset of the portal.")

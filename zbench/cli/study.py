@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,17 +10,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from zbench.cli.progress import Display, Seldom
 from zbench.harness import study as use_case
 from zbench.harness.amplification import AmplificationPlan
 from zbench.harness.amplification import amplification as count_amplification
 from zbench.harness.overhead import OverheadPlan
 from zbench.harness.overhead import overhead as measure_overhead
 from zbench.harness.phantom import calibrate
+from zbench.harness.step_study import StepsPlan, study_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
-    from typing import Self
 
     from rich.progress import TaskID
 
@@ -133,6 +132,22 @@ def phantom(*, output: Path) -> None:
     _tell(paths)
 
 
+@study.command()
+@_output("the page and its figure")
+@click.option(
+    "--sweep",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results/sweep"),
+    show_default=True,
+    help="Folder of stored sweeps to look at too.",
+)
+def steps(*, output: Path, sweep: Path) -> None:
+    """Find known steps in generated histories, beside asv's own detection; write steps.md."""
+    with _shown() as report:
+        paths = study_steps(output, plan=StepsPlan(sweep=sweep if sweep.is_dir() else None), report=report.step)
+    _tell(paths)
+
+
 def _tell(paths: Iterable[Path]) -> None:
     for path in paths:
         click.echo(path)
@@ -150,33 +165,23 @@ def _left(status: Status) -> str:
     return f"about {told} left"
 
 
-class _Lines:
+class _Lines(Display):
     """Plain lines: one when something new begins, and one now and then."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
-        self._write, self._begun, self._last = write, ("", "", ""), 0.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
+        self._write, self._seldom = write, Seldom(_SECONDS_A_LINE)
 
     def step(self, status: Status) -> None:
         # The note of a store step names the cell, which is new at every step.
         begun = status.stage, status.what, status.note if status.stage == "sample" else ""
-        now = time.monotonic()
-        if begun == self._begun and now < self._last + _SECONDS_A_LINE and status.done < status.total:
+        if not self._seldom.is_due(begun, is_last=status.done >= status.total):
             return
-        self._begun, self._last = begun, now
         whole = f", {status.values_done} of {status.values_total} values" if status.values_total else ""
         parts = f"{status.stage} {status.what}: {status.done} of {status.total}{whole}", status.note, _left(status)
         self._write("; ".join(part for part in parts if part))
 
 
-class _Bars:
+class _Bars(Display):
     """Two bars on a terminal: this stage, and the whole study."""
 
     def __init__(self) -> None:
@@ -186,13 +191,10 @@ class _Bars:
         self._stage: TaskID = self._bar.add_task("begin", total=None, note="")
         self._whole: TaskID = self._bar.add_task("all values", total=None, note="")
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         self._bar.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
         self._bar.stop()
 
     def step(self, status: Status) -> None:

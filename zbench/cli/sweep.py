@@ -45,10 +45,10 @@ _SECONDS_A_LINE = 15.0
 @click.option(
     "--memory-rounds", type=click.IntRange(0), default=3, show_default=True, help="How often peak memory is found."
 )
-@click.option("--time", "timed", multiple=True, metavar="RELEASE", help="Time this release; else the ends of each minor.")
 @click.option(
-    "--preset", default="sweep", show_default=True, help="What is timed: sweep, or the path of a TOML file."
+    "--time", "timed", multiple=True, metavar="RELEASE", help="Time this release; else the ends of each minor."
 )
+@click.option("--preset", default="sweep", show_default=True, help="What is timed: sweep, or the path of a TOML file.")
 @click.option(
     "--volume-size",
     type=click.IntRange(0),

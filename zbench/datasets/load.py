@@ -36,8 +36,8 @@ def load(source: str, *, member: str | None = None) -> Volume:
     Parameters
     ----------
     source
-        Name in the registry, or path of a file or folder; what is both is the dataset. ``SOURCE::MEMBER`` has the member
-        with it.
+        Name in the registry, or path of a file or folder; what is both is the dataset. ``SOURCE::MEMBER`` has
+        the member with it.
     member
         Which array of a file that holds several, and which place on its axes: ``NAME``, ``NAME@c=1@t=5`` or ``@t=5``.
 
@@ -85,8 +85,8 @@ def _places(found: Card, member: str | None) -> dict[str, int]:
     name, places = split_member(member)
     if name is not None:
         msg = (
-            f"A dataset of the registry is one array: got member {member!r} for {found.name!r}. Leave the member out, or "
-            "choose a place on an axis alone, as in @t=0."
+            f"A dataset of the registry is one array: got member {member!r} for {found.name!r}. Leave the member "
+            "out, or choose a place on an axis alone, as in @t=0."
         )
         raise DataError(msg)
     return places

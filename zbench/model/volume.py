@@ -58,7 +58,7 @@ class Meaning:
     unit
         Unit of the quantity, for example ``"HU"``; ``None`` when it is not known.
     scale, offset
-        The quantity is ``scale × number + offset``.
+        The quantity is ``scale`` times the number, plus ``offset``.
     fill
         The number that stands for no value; ``None`` if there is none.
     """
@@ -71,7 +71,7 @@ class Meaning:
     @property
     def text(self) -> str:
         """In words."""
-        number = "number" if self.scale == 1 else f"{self.scale!r} × number"
+        number = "number" if self.scale == 1 else f"{self.scale!r} \u00d7 number"
         number += f" {'-' if self.offset < 0 else '+'} {abs(self.offset)!r}" if self.offset else ""
         unit = f", in {self.unit}" if self.unit else ""
         fill = f"; {self.fill!r} stands for no value" if self.fill is not None else ""
@@ -91,8 +91,8 @@ class Volume:
     axes
         One letter an axis, slowest first, for example ``"zyx"``.
     spacing
-        Size of a voxel on each axis, or on the last ones, z, y, x, when those before them are not in space; ``None`` when
-        it is not known.
+        Size of a voxel on each axis, or on the last ones when those before them are not in space; ``None`` when it is
+        not known.
     spacing_unit
         Unit of the spacing, for example ``"angstrom"``; ``None`` with no spacing.
     meaning

@@ -121,7 +121,7 @@ def spans(versions: Sequence[str], said: Mapping[str, str]) -> list[tuple[str, s
     found = []
     for text, group in groupby(known, key=lambda pair: pair[1]):
         members = [version for version, _ in group]
-        found.append((members[0] if len(members) == 1 else f"{members[0]} – {members[-1]}", text))
+        found.append((members[0] if len(members) == 1 else f"{members[0]} to {members[-1]}", text))
     return found
 
 
@@ -167,10 +167,10 @@ def requests_page(
         "This page is generated; edit neither numbers nor sentences.",
         _verdict(axis, counted, bare, changes),
         (
-            f"Each release stored a cube of 80 voxels cut out of `{dataset}`, in chunks of 32 and shards of 64, so that "
-            "chunks and shards stick out of the volume at three sides; it was opened, read and written in part, and "
-            f"every request to its local store was counted, on {date}. Each operation was counted twice; what was read "
-            "was compared with what was written. On an object store each request costs a round trip, some 30 to 100 ms."
+            f"Each release stored a cube of 80 voxels cut out of `{dataset}`, in chunks of 32 and shards of 64, so "
+            "that chunks and shards stick out of the volume at three sides; it was opened, read and written in part, "
+            f"and every request to its local store was counted, on {date}. Each operation was counted twice; what was "
+            "read was compared with what was written. On an object store each request costs a round trip, some 30 to 100 ms."
         ),
         (
             "`create` makes the array, `open` and `open_writable` open it again; `read_patch` asks for a cube of 32 "
@@ -225,9 +225,9 @@ def _verdict(
     more = [one for one in changes if one.after.requests > one.before.requests]
     fewer = [one for one in changes if one.after.requests < one.before.requests]
     text = (
-        f"**{len(counted)} releases of {axis}, {counted[0].version} to {counted[-1].version}: of {len(bare)} operations "
-        f"on arrays {len({(one.layout, one.operation) for one in changes})} changed what they ask, {len(changes)} times "
-        f"in all, {len(more)} times to more requests and {len(fewer)} times to fewer.**"
+        f"**{len(counted)} releases of {axis}, {counted[0].version} to {counted[-1].version}: of {len(bare)} "
+        f"operations on arrays {len({(one.layout, one.operation) for one in changes})} changed what they ask, "
+        f"{len(changes)} times in all, {len(more)} times to more requests and {len(fewer)} times to fewer.**"
     )
     latest = [
         (layout, operation, cheapest, newest)
@@ -239,7 +239,10 @@ def _verdict(
     if not latest:
         return text + f" {axis} {counted[-1].version} asks for nothing more than any release before it did."
     told = listed(
-        [f"{operation} of {layout} ({newest.requests} against {least.requests})" for layout, operation, least, newest in latest]
+        [
+            f"{operation} of {layout} ({newest.requests} against {least.requests})"
+            for layout, operation, least, newest in latest
+        ]
     )
     return text + f" {axis} {counted[-1].version} asks for more than the best release before it at {told}."
 
@@ -289,7 +292,7 @@ def _layout(layout: str, bare: Mapping[tuple[str, str], Mapping[str, Cost]], ver
 
 
 def _range(moved: Sequence[int]) -> str:
-    return f"{moved[0]:,}" if len(moved) == 1 else f"{moved[0]:,} – {moved[-1]:,}"
+    return f"{moved[0]:,}" if len(moved) == 1 else f"{moved[0]:,} to {moved[-1]:,}"
 
 
 def _same_with_codec(found: Mapping[tuple[str, str, str], Mapping[str, Cost]]) -> list[str]:
@@ -314,7 +317,5 @@ def _gaps(axis: str, notes: Sequence[ReleaseNote], rows: Iterable[Row], versions
     lines = [
         [span, "all", text] for span, text in spans(versions, {note.version: note.gap for note in notes if note.gap})
     ]
-    lines += [
-        [span, f"`{layout}`", text] for layout, by in said.items() for span, text in spans(versions, by)
-    ]
+    lines += [[span, f"`{layout}`", text] for layout, by in said.items() for span, text in spans(versions, by)]
     return table([f"releases of {axis}", "arrays", "why there is no number"], lines, texts=3) or "There are none."

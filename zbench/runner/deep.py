@@ -13,12 +13,9 @@ from zbench.stats.outliers import mark_outliers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
-
-    import numpy.typing as npt
 
     from zbench.cell import StoredCell
-    from zbench.probes import ColdMethod, PeakMemory
+    from zbench.probes import PeakMemory
     from zbench.runner.deep_sampling import DeepSample, Opening
     from zbench.stats.adaptive import Decision, StoppingRule
     from zbench.stats.outliers import Outlier
@@ -47,7 +44,7 @@ class DeepRun:
     outliers
         Samples far from the others, with their causes; they are in the median too.
     memory
-        Peak of the process tree, in an execution of its own.
+        Peak of the process tree in the first execution, which is not timed.
     not_cold
         Executions that were not begun because the store had come back into the page cache.
     """
@@ -119,14 +116,7 @@ def take_until(
 
 
 def measure_deep(
-    cell: StoredCell,
-    operation: str,
-    *,
-    rule: StoppingRule,
-    folder: Path,
-    cache: CacheState = CacheState.WARM,
-    method: ColdMethod | None = None,
-    values: npt.NDArray[Any] | None = None,
+    cell: StoredCell, operation: str, *, rule: StoppingRule, cache: CacheState = CacheState.WARM, **how: Any
 ) -> DeepRun:
     """Measure one operation in one cache state.
 
@@ -138,14 +128,10 @@ def measure_deep(
         Name of an access pattern, or `WRITE`.
     rule
         When to stop.
-    folder
-        In which is written.
     cache
         What is to be in the page cache when a time begins.
-    method
-        How a store is made cold; the best that is permitted unless given.
-    values
-        Voxels to write; those that the cell holds unless given.
+    **how
+        What else `deep_sampler` takes.
 
     Returns
     -------
@@ -157,9 +143,9 @@ def measure_deep(
     RefusedError
         If the volume is too small for the pattern, or the store cannot be made cold.
     """
-    with deep_sampler(cell, operation, folder=folder, cache=cache, method=method, values=values) as sampler:
+    with deep_sampler(cell, operation, cache=cache, peak=True, **how) as sampler:
         samples, decision = take_until(sampler.take, rule)
-        memory = sampler.peak()
+    assert sampler.memory is not None
     return DeepRun(
         operation=operation,
         cache=cache,
@@ -168,7 +154,7 @@ def measure_deep(
         samples=samples,
         decision=decision,
         outliers=mark_outliers([sample.wall_ns for sample in samples], [sample.counters for sample in samples]),
-        memory=memory,
+        memory=sampler.memory,
         not_cold=sampler.not_cold,
     )
 

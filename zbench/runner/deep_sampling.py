@@ -126,6 +126,8 @@ class DeepSampler:
         How a store is made cold; the best that is permitted unless given.
     counters
         Reads what is counted.
+    peak
+        Whether to look at the memory of the first execution, which is not timed.
 
     Attributes
     ----------
@@ -133,6 +135,8 @@ class DeepSampler:
         Where the time of opening is.
     reached
         How the cache state was reached.
+    memory
+        Most memory of the first execution, opening not included; ``None`` unless asked for.
     not_cold
         Executions that were not begun because the store had come back into the page cache.
     """
@@ -145,6 +149,7 @@ class DeepSampler:
         cache: CacheState,
         method: ColdMethod | None,
         counters: CounterReader,
+        peak: bool = False,
     ) -> None:
         if cache is CacheState.COLD and not operation.is_read:
             msg = "A cold cache is a matter of reading: got a cold write. Measure writing warm."
@@ -152,7 +157,7 @@ class DeepSampler:
         self._operation, self._store, self._method, self._counters = operation, cell.store, method, counters
         self.not_cold = 0
         # The first execution pays for imports, thread pools and caches that the others find ready.
-        operation.execute(operation.open())
+        self.memory = _first(operation, peak=peak)
         if cache is CacheState.COLD:
             self.take, self.opening = self._take_cold, Opening.SEPARATE
             self.reached = self._chilled()
@@ -160,17 +165,6 @@ class DeepSampler:
         self.take, self.opening = self._take_warm, Opening.OUTSIDE
         self._array = operation.open() if operation.is_read else None
         self.reached = self._warmth()
-
-    def peak(self) -> PeakMemory:
-        """Execute once more, warm, and find the most memory that was resident.
-
-        Returns
-        -------
-        PeakMemory
-            Of this process and those that it starts.
-        """
-        array = self._operation.open()
-        return peak_memory(lambda: self._operation.execute(array))
 
     def _take_warm(self) -> DeepSample:
         return self._take(self._operation.open() if self._array is None else self._array)
@@ -197,8 +191,8 @@ class DeepSampler:
             self.not_cold += 1
         msg = (
             f"A read is cold when nearly nothing of its store is in the page cache: after {_ATTEMPTS} attempts by "
-            f"{chilled.method}, {chilled.residency.share:.1%} of {self._store.location} still is. Put it on a disk "
-            "(a file system in memory is never cold), end what reads it, or measure warm."
+            f"{chilled.method}, {100 * chilled.residency.share:.1f} % of {self._store.location} still is. Put it on a "
+            "disk (a file system in memory is never cold), end what reads it, or measure warm."
         )
         raise RefusedError(msg)
 
@@ -207,9 +201,18 @@ class DeepSampler:
             return "each execution into an empty folder, after one that was not timed"
         # Where it cannot be told, nothing is claimed.
         with suppress(RefusedError):
-            share = residency(self._store).share
-            return f"one execution before the first time, with {share:.0%} of the store in the page cache after it"
+            share = 100 * residency(self._store).share
+            return f"one execution before the first time, with {share:.0f} % of the store in the page cache after it"
         return "one execution before the first time"
+
+
+def _first(operation: Operation, *, peak: bool) -> PeakMemory | None:
+    array = operation.open()
+    if peak:
+        # Later executions find memory that the allocator has kept of this one.
+        return peak_memory(lambda: operation.execute(array))
+    operation.execute(array)
+    return None
 
 
 @contextmanager
@@ -221,6 +224,7 @@ def deep_sampler(
     cache: CacheState = CacheState.WARM,
     method: ColdMethod | None = None,
     values: npt.NDArray[Any] | None = None,
+    peak: bool = False,
 ) -> Iterator[DeepSampler]:
     """Prepare to take samples of an operation.
 
@@ -238,6 +242,8 @@ def deep_sampler(
         How a store is made cold; the best that is permitted unless given.
     values
         Voxels to write; those that the cell holds unless given.
+    peak
+        Whether to look at the memory of the first execution, which is not timed.
 
     Yields
     ------
@@ -250,7 +256,7 @@ def deep_sampler(
         If the volume is too small for the pattern, or the store cannot be made cold.
     """
     with _operation(cell, operation, folder, values) as chosen, CounterReader() as counters:
-        yield DeepSampler(chosen, cell, cache=cache, method=method, counters=counters)
+        yield DeepSampler(chosen, cell, cache=cache, method=method, counters=counters, peak=peak)
 
 
 @contextmanager

@@ -116,8 +116,8 @@ def _counted(
                 raise
             except Exception as error:
                 msg = (
-                    f"An engine must do what it has not refused: {chosen.name} failed at {name} of {config.text!r} with "
-                    f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+                    f"An engine must do what it has not refused: {chosen.name} failed at {name} of {config.text!r} "
+                    f"with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
                 )
                 raise VerificationError(msg) from error
             spans.append(_Span(name, begin, log.now_ns()))

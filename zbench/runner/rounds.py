@@ -1,4 +1,4 @@
-"""Releases of a library timed against each other: rounds of one fresh process of each, all tasks in one random order."""
+"""Releases of a library timed against each other: rounds of one fresh process of each, all tasks in random order."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ReleaseRounds:
     budget_s
         Seconds after which no further task is begun; running again goes on.
     memory_rounds
-        How often the peak memory of each operation in `memory_of` is found, each time in a process of its own.
+        How often the peak memory of each operation in `memory_of` is found, each time in a fresh process for each cell.
     memory_of
         Cells and operations, by the text of the cell and the operation.
     seed
@@ -228,28 +228,38 @@ class ReleaseRounds:
 
     def _memory(self, place: int, cells: dict[tuple[str, str], dict[str, Any]], end: float) -> None:
         order = [one for one in self._missing("peak", place, self._memory_tasks()) if one.key[:2] in cells]
-        random.Random(f"{self.seed}/memory/{place}").shuffle(order)  # noqa: S311 - an order, not a secret
-        for done, task in enumerate(order, start=1):
+        together: dict[tuple[str, str], list[_Task]] = {}
+        for task in order:
+            together.setdefault(task.key[:2], []).append(task)
+        groups = list(together.values())
+        random.Random(f"{self.seed}/memory/{place}").shuffle(groups)  # noqa: S311 - an order, not a secret
+        for done, tasks in enumerate(groups, start=1):
             if self.clock() >= end:
                 return
+            # A process that has done other things keeps memory of theirs, and would seem to need less.
+            release = tasks[0].release
             with FollowingWorker(
-                self.releases[task.release].python, self.folder / task.release, timeout_s=_TIMEOUT_S
+                self.releases[release].python, self.folder / release, timeout_s=_TIMEOUT_S
             ) as worker:
-                answer = worker.ask(
-                    do="deep",
-                    spec=astuple(task.cell),
-                    cell=cells[task.key[:2]],
-                    operation=task.operation,
-                    volume=str(self.volume),
-                    cache_state="warm",
-                    seconds=0.0,
-                    peak=True,
-                )
-            if "peak" in answer:
-                peak = answer["peak"]
-                answer = {"peak_bytes": peak["peak_bytes"], "added_bytes": peak["peak_bytes"] - peak["before_bytes"]}
-            self._keep("peak", place, task, answer)
-            self._tell("memory", done, len(order), f"round {place + 1} of {self.memory_rounds}")
+                for task in tasks:
+                    self._keep("peak", place, task, self._peak(worker, task, cells[task.key[:2]]))
+            self._tell("memory", done, len(groups), f"round {place + 1} of {self.memory_rounds}")
+
+    def _peak(self, worker: FollowingWorker, task: _Task, cell: dict[str, Any]) -> dict[str, Any]:
+        answer = worker.ask(
+            do="deep",
+            spec=astuple(task.cell),
+            cell=cell,
+            operation=task.operation,
+            volume=str(self.volume),
+            cache_state="warm",
+            seconds=0.0,
+            peak=True,
+        )
+        if "peak" not in answer:
+            return answer
+        peak = answer["peak"]
+        return {"peak_bytes": peak["peak_bytes"], "added_bytes": peak["peak_bytes"] - peak["before_bytes"]}
 
     def _keep(self, kind: str, place: int, task: _Task, answer: dict[str, Any]) -> None:
         named = {"release": task.release, "cell": task.cell.text, "operation": task.operation}

@@ -100,15 +100,12 @@ def _deep(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
     cell, operation = _cell(folder, message), message["operation"]
     values = _voxels(cell.spec, message) if operation == WRITE else None
     cache, written = CacheState(message["cache_state"]), folder / _WRITTEN
-    peak = None
     try:
-        with deep_sampler(cell, operation, folder=written, cache=cache, values=values) as sampler:
+        with deep_sampler(cell, operation, folder=written, cache=cache, values=values, peak=message["peak"]) as sampler:
             end = time.monotonic() + message["seconds"]
             taken = [sampler.take()]
             while len(taken) < _MOST_SAMPLES and time.monotonic() < end:
                 taken.append(sampler.take())
-            if message["peak"]:
-                peak = asdict(sampler.peak())
     finally:
         # Beside the stored cells, what was written would fill the disk.
         shutil.rmtree(written, ignore_errors=True)
@@ -118,7 +115,7 @@ def _deep(folder: Path, message: dict[str, Any]) -> dict[str, Any]:
         "open_ns": [sample.open_ns for sample in taken if sample.open_ns is not None],
         "counters": asdict(middle.counters),
         "reached": sampler.reached,
-        "peak": peak,
+        "peak": None if sampler.memory is None else asdict(sampler.memory),
     }
 
 

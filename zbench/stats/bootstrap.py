@@ -101,7 +101,7 @@ def median_estimate(
     median = float(np.median(array))
     fewest = fewest_samples(confidence)
     if array.size < fewest:
-        reason = f"{array.size} samples, and an interval at {confidence:.0%} needs {fewest}"
+        reason = f"{array.size} samples, and an interval at {100 * confidence:g} % needs {fewest}"
         return MedianEstimate(median=median, interval=None, reason=reason)
     if not np.ptp(array):
         return MedianEstimate(median=median, interval=None, reason=f"all {array.size} samples are equal")

@@ -15,7 +15,7 @@ from zbench.stats.contrasts import Grid, level_sets
 from zbench.stats.paired import paired_test
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -25,6 +25,8 @@ __all__ = ["Cause", "explain"]
 
 # All cells, one level, two levels that meet, one cell: the wider the choice, the more it takes to be chosen.
 _KINDS = 4
+# How they share the error: it is levels that one asks for, and cells have tests of their own.
+_SHARES = (0.2, 0.5, 0.15, 0.15)
 # Candidates that are tried before one gives up.
 _TRIES = 12
 
@@ -81,6 +83,7 @@ def explain(
     confidence: float = 0.95,
     min_effect: float = 0.0,
     rule: SequentialRule | None = None,
+    blocks_left: int = 0,
     most: int = 5,
 ) -> tuple[Cause, ...]:
     """Find the smallest set of levels that explains the cells that moved.
@@ -106,6 +109,8 @@ def explain(
     rule
         The rule that the measuring stopped by, if what was seen made it stop: the p values and intervals then pay for
         its looks, and its confidence is taken.
+    blocks_left
+        Blocks that the rule would still have allowed; 0 if it was the budget that ended the measuring.
     most
         Number of causes that are named at most.
 
@@ -121,7 +126,16 @@ def explain(
     """
     if not values:
         return ()
-    search = _Search(Grid.of(values), levels, confidence=confidence, rule=rule)
+
+    def test(logs: Sequence[float]) -> RatioTest | None:
+        if rule:
+            return rule.decide(logs, blocks_left=blocks_left).test
+        try:
+            return paired_test(logs, confidence=confidence)
+        except InsufficientSamplesError:
+            return None
+
+    search = _Search(Grid.of(values), levels, test)
     chosen: list[_Candidate] = []
     while len(chosen) < most:
         found = search.next(chosen, error_rate=error_rate, min_effect=min_effect)
@@ -143,11 +157,13 @@ class _Search:
     """The model: each cell's block value is what its causes make, plus noise of its own, plus noise that all share."""
 
     def __init__(
-        self, grid: Grid, levels: Mapping[str, Mapping[str, str]], *, confidence: float, rule: SequentialRule | None
+        self,
+        grid: Grid,
+        levels: Mapping[str, Mapping[str, str]],
+        test: Callable[[Sequence[float]], RatioTest | None],
     ) -> None:
         self.grid = grid
-        self.confidence = confidence
-        self.rule = rule
+        self.test = test
         self.candidates = _candidates(grid.cells, levels)
         self.counts = [sum(one.kind == kind for one in self.candidates) for kind in range(_KINDS)]
         self.members = np.zeros((len(self.candidates), len(grid.cells)))
@@ -174,21 +190,12 @@ class _Search:
 
     def tests(self, chosen: Sequence[_Candidate]) -> list[RatioTest | None]:
         """Test each cause beside the others, blocks being the sample; corrected for the choice there was."""
-        kinds = sum(count > 0 for count in self.counts)
         found: list[RatioTest | None] = []
         for one, logs in zip(chosen, self.effects(chosen).tolist(), strict=True):
-            test = self._test(logs)
-            p_value = min(1.0, test.p_value * kinds * self.counts[one.kind]) if test else 1.0
+            test = self.test(logs)
+            p_value = min(1.0, test.p_value * self.counts[one.kind] / _SHARES[one.kind]) if test else 1.0
             found.append(test and RatioTest(ratio=test.ratio, low=test.low, high=test.high, p_value=p_value))
         return found
-
-    def _test(self, logs: Sequence[float]) -> RatioTest | None:
-        if self.rule:
-            return self.rule.decide(logs, blocks_left=0).test
-        try:
-            return paired_test(logs, confidence=self.confidence)
-        except InsufficientSamplesError:
-            return None
 
     def effects(self, chosen: Sequence[_Candidate]) -> npt.NDArray[np.float64]:
         """Estimate what each cause makes in each block: generalised least squares over the cells that are there."""

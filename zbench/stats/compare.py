@@ -100,8 +100,8 @@ def ratio_test(baseline: Sequence[float], candidate: Sequence[float], *, confide
     place = _place(base.size, other.size, 1 - confidence)
     if place < 1:
         msg = (
-            f"An interval of {confidence:.0%} needs at least {samples_needed(confidence=confidence)} samples a side: "
-            f"the baseline has {len(baseline)}, the candidate {len(candidate)}. Measure more."
+            f"An interval of {100 * confidence:g} % needs at least {samples_needed(confidence=confidence)} samples a "
+            f"side: the baseline has {len(baseline)}, the candidate {len(candidate)}. Measure more."
         )
         raise InsufficientSamplesError(msg)
     # Ties count half.

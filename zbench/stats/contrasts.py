@@ -195,7 +195,7 @@ def contrasts(
     Returns
     -------
     tuple of Contrast
-        All cells first, then the levels in the order in which they come.
+        All cells first, then factor by factor.
 
     Raises
     ------
@@ -233,8 +233,9 @@ def level_sets(
     for row, cell in enumerate(cells):
         for factor, level in levels.get(cell, {}).items():
             members.setdefault((factor, level), []).append(row)
+    factors = list(dict.fromkeys(factor for factor, _ in members))
     sets: dict[tuple[int, ...], tuple[tuple[str, str], ...]] = {tuple(range(len(cells))): ()}
-    for name, rows in members.items():
+    for name, rows in sorted(members.items(), key=lambda member: factors.index(member[0][0])):
         if len(rows) < len(cells):
             sets[tuple(rows)] = (*sets.get(tuple(rows), ()), name)
     return sets

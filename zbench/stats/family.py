@@ -102,6 +102,7 @@ def judge_family(
     *,
     min_effects: Mapping[str, float],
     groups: Mapping[str, str] | None = None,
+    weights: Mapping[str, float] | None = None,
     smaller_is_worse: Sequence[str] = (),
     error_rate: float = 0.05,
     alarm_rate: float = 0.01,
@@ -115,8 +116,11 @@ def judge_family(
     min_effects
         By name, the change that is to be found: 0.03 is 3 %.
     groups
-        By name, the group; each group gets the same share of the chance of a false alarm, so that a few contrasts are
-        not held to the standard of a thousand cells. One group where not given.
+        By name, the group; each group gets a share of the chance of a false alarm, so that a few contrasts are not held
+        to the standard of a thousand cells. One group where not given.
+    weights
+        By group, how large its share is; 0 for one that is listed and never raises the alarm. All the same where not
+        given.
     smaller_is_worse
         Names of rates, of which more is better.
     error_rate
@@ -136,7 +140,7 @@ def judge_family(
         dict(zip(made, stats.false_discovery_control([t.p_value for t in made.values()]), strict=True)) if made else {}
     )
     worse = {name: _worse(test, smaller=name in smaller_is_worse) for name, test in made.items()}
-    alarms = stepped_down(worse, groups={name: groups[name] if groups else "" for name in made})
+    alarms = stepped_down(worse, groups={name: groups[name] if groups else "" for name in made}, weights=weights)
     nothing = Comparison(ratio=math.nan, low=math.nan, high=math.nan, p_value=None, verdict=Verdict.INCONCLUSIVE)
     found = {name: Finding(comparison=nothing, alarm_p_value=None, alarm=False) for name in tests}
     for name, test in made.items():
@@ -152,10 +156,12 @@ def judge_family(
     return found
 
 
-def stepped_down(p_values: Mapping[str, float], *, groups: Mapping[str, str]) -> dict[str, float]:
+def stepped_down(
+    p_values: Mapping[str, float], *, groups: Mapping[str, str], weights: Mapping[str, float] | None = None
+) -> dict[str, float]:
     """Correct p values so that the chance of any false one is bounded.
 
-    Holm's procedure with weights: it needs no independence. Each group has the same weight, whatever its size.
+    Holm's procedure with weights: it needs no independence.
 
     Parameters
     ----------
@@ -163,19 +169,23 @@ def stepped_down(p_values: Mapping[str, float], *, groups: Mapping[str, str]) ->
         By name.
     groups
         By name, the group.
+    weights
+        By group, its share of the error, whatever its size; all the same where not given.
 
     Returns
     -------
     dict of str to float
-        Corrected, by name: those up to an error rate are false with at most that chance.
+        Corrected, by name: those up to an error rate are false with at most that chance. 1 in a group without a share.
     """
     sizes = Counter(groups[name] for name in p_values)
-    weights = {name: 1 / (len(sizes) * sizes[groups[name]]) for name in p_values}
-    order = sorted(p_values, key=lambda name: p_values[name] / weights[name])
-    left = np.cumsum([weights[name] for name in reversed(order)])[::-1]
-    steps = [p_values[name] / weights[name] * share for name, share in zip(order, left, strict=True)]
+    shares = {group: (weights or {}).get(group, 1.0 if weights is None else 0.0) for group in sizes}
+    whole = sum(shares.values())
+    own = {name: shares[groups[name]] / whole / sizes[groups[name]] for name in p_values if shares[groups[name]]}
+    order = sorted(own, key=lambda name: p_values[name] / own[name])
+    left = np.cumsum([own[name] for name in reversed(order)])[::-1]
+    steps = [p_values[name] / own[name] * share for name, share in zip(order, left, strict=True)]
     corrected = dict(zip(order, np.minimum(1.0, np.maximum.accumulate(steps)).tolist(), strict=True)) if order else {}
-    return {name: corrected[name] for name in p_values}
+    return {name: corrected.get(name, 1.0) for name in p_values}
 
 
 def _worse(test: RatioTest, *, smaller: bool) -> float:

@@ -62,7 +62,7 @@ def bounds(
     Returns
     -------
     tuple of float
-        One bound a look, in standard deviations.
+        One bound a look, in standard deviations; infinite where a look has nothing to spend.
 
     Raises
     ------
@@ -105,7 +105,9 @@ def repeated_p_value(
     for value, limits in zip(statistics, table, strict=False):
         # The bound falls as the error grows; a statistic below the last one rejects at no error of the table.
         if abs(value) >= limits[-1]:
-            smallest = min(smallest, math.exp(float(np.interp(-abs(value), -limits, np.log(_ERRORS)))))
+            reached = np.isfinite(limits)
+            place = np.interp(-abs(value), -limits[reached], np.log(_ERRORS)[reached])
+            smallest = min(smallest, math.exp(float(place)))
     return smallest
 
 
@@ -139,7 +141,7 @@ def _step(
     upto = _spent(rates, times[-1], spending)
     limits = _bound(before, step, np.maximum(upto - before.spent, 0.0), scale=math.sqrt(fractions[-1]))
     nodes, weights = np.polynomial.legendre.leggauss(_PLACES)
-    edge = (limits * math.sqrt(fractions[-1]))[:, None]
+    edge = (np.minimum(limits, _FAR) * math.sqrt(fractions[-1]))[:, None]
     places = edge * nodes
     reached = np.exp(-(((places[:, :, None] - before.places[:, None, :]) / step) ** 2) / 2) @ before.masses[:, :, None]
     return _Walk(limits, places, reached[:, :, 0] * weights * edge / (step * math.sqrt(2 * math.pi)), upto)
@@ -156,7 +158,8 @@ def _bound(walk: _Walk, step: float, error: npt.NDArray[np.float64], *, scale: f
         outside = special.ndtr((walk.places - edge) / step) + special.ndtr((-walk.places - edge) / step)
         leaves = (walk.masses * outside).sum(axis=1)
         low, high = np.where(leaves > error, middle, low), np.where(leaves > error, high, middle)
-    return high
+    # What only a place too far away could spend is not spent at this look.
+    return np.asarray(np.where(high < _FAR, high, np.inf))
 
 
 def _spent(errors: npt.NDArray[np.float64], time: float, spending: Spending) -> npt.NDArray[np.float64]:

@@ -13,8 +13,9 @@ step at every single point.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,22 +30,31 @@ if TYPE_CHECKING:
 __all__ = ["Step", "exact_steps", "repeated_steps", "series_steps"]
 
 # Fewer points at one level than this are outliers; the running median takes them away.
-_FEWEST = 4
-_REACH = 3
-# Normal noise beyond so many standard deviations is drawn in, and heavier tails become as light as that.
-_CLIP = 3.0
+_FEWEST = 5
+_REACH = 4
+# Noise beyond so many standard deviations is drawn in, so that heavier tails become as light as normal ones.
+_CLIP = 2.0
+# A change by so many standard deviations needs no second test.
+_PLAIN = 4.0
+# What is further from both levels than this says nothing of which of them it belongs to.
+_FAR = 2.5
 _NORMAL = 1.4826
-# A robust estimate of the spread tells as much as a plain one of four tenths as many values.
-_EFFICIENCY = 0.4
-# Intervals of a layer are shorter than those of the layer before by this factor, and overlap by half.
+# The spread of differences tells as much as that of two thirds as many values.
+_EFFICIENCY = 2 / 3
+# A slope this many standard errors from none is taken for a drift, and taken out before steps are looked for.
+_DRIFT = 3.0
+_TURNS = 5
+# Intervals of a layer are shorter than those of the one before by this factor, and overlap by half.
 _DECAY = math.sqrt(2)
-# Tests that the intervals of a series amount to, for each of its points; they overlap, so there are fewer than it looks.
-# With it noise alone steps as seldom as was asked for: tests/statistical/test_steps.py.
+# Tests that the intervals of a series amount to, for each of its points; they overlap, so there are fewer than it
+# looks. With it noise alone steps as seldom as was asked for: tests/statistical/test_steps.py.
 _TESTS_A_POINT = 1.0
-# Both sides of a change that has no noise drift apart with probability 1 - (1 - e^-x)^2 (Siegmund, Ann. Stat. 16, 1988);
-# this is twice the x of 95 %.
+# Beside a step both ways the likelihood is a random walk that exceeds x with probability 1 - (1 - e^-x)^2 (Siegmund,
+# Ann. Stat. 16, 1988); this is twice the x of 5 %.
 _PLACE = 7.35
 _CONFIDENCE = 0.95
+# Less noise than this is rounding.
+_NOTHING = 1e-12
 
 _Floats = "npt.NDArray[np.float64]"
 
@@ -86,6 +96,9 @@ class _Series:
     spread: float
     freedom: float
     fewest: int
+    # As measured, outliers and all.
+    original: npt.NDArray[np.float64]
+    times: npt.NDArray[np.float64] | None = None
 
     @property
     def size(self) -> int:
@@ -107,7 +120,7 @@ def exact_steps(values: Sequence[float | None]) -> tuple[Step, ...]:
     """
     known = _known(values)
     steps = []
-    for (earlier, before), (place, after) in zip(known, known[1:], strict=False):
+    for (earlier, before), (place, after) in pairwise(known):
         if before != after:
             ratio = after / before if before else math.inf
             steps.append(
@@ -143,7 +156,7 @@ def series_steps(
     Returns
     -------
     tuple of Step
-        In order; none in a series of fewer than eight values.
+        In order; none in a series of fewer than ten values.
     """
     known = [(place, value) for place, value in _known(values) if value > 0]
     if len(known) < 2 * _FEWEST:
@@ -154,8 +167,17 @@ def series_steps(
         # Nothing moves but at steps.
         return tuple(step for step in exact_steps(values) if _is_large(step.ratio.estimate, min_effect))
     drawn = _drawn_in(logs, spread)
-    series = _Series(drawn, np.ones(drawn.size), _spread(drawn, tails=True), _EFFICIENCY * drawn.size, _FEWEST)
-    return _told(series, [place for place, _ in known], level=error / family, min_effect=min_effect)
+    places = np.array([place for place, _ in known])
+    series = _Series(
+        values=drawn,
+        weights=np.ones(drawn.size),
+        spread=_spread(drawn, tails=True),
+        freedom=_EFFICIENCY * drawn.size,
+        fewest=_FEWEST,
+        original=logs,
+        times=places.astype(float),
+    )
+    return _told(series, places.tolist(), level=error / family, min_effect=min_effect)
 
 
 def repeated_steps(
@@ -188,11 +210,17 @@ def repeated_steps(
     freedom = int(np.isfinite(logs).sum()) - len(places) - (logs.shape[0] - 1)
     if len(places) < 2 or freedom < 1:
         return ()
-    levels, residuals = _two_way(logs)
-    spread = _tail_spread(residuals, freedom)
-    if not spread:
+    levels, spread = _two_way(logs, freedom)
+    if spread < _NOTHING:
         return tuple(step for step in exact_steps(_spaced(np.exp(levels), places, table.shape[1])) if step.ratio)
-    series = _Series(levels, counts[places].astype(float), spread, freedom, 1)
+    series = _Series(
+        values=levels,
+        weights=counts[places].astype(float),
+        spread=spread,
+        freedom=freedom,
+        fewest=1,
+        original=levels,
+    )
     return _told(series, places.tolist(), level=error / family, min_effect=min_effect)
 
 
@@ -219,37 +247,50 @@ def _spread(values: npt.NDArray[np.float64], *, tails: bool = False) -> float:
     robust = _NORMAL * float(np.median(np.abs(changes))) / math.sqrt(2)
     if not tails:
         return robust
-    limit = _CLIP * math.sqrt(2) * robust
+    # Two values that were drawn in differ by no more, unless there is a step between them.
+    limit = 2 * _CLIP * robust
     plain = math.sqrt(float(np.mean(np.clip(changes, -limit, limit) ** 2)) / 2)
     return max(robust, plain)
 
 
-def _tail_spread(residuals: npt.NDArray[np.float64], freedom: int) -> float:
-    """Estimate the noise of values whose mean was taken out, the tails drawn in."""
-    kept = residuals[np.isfinite(residuals)]
-    plain = math.sqrt(float((kept**2).sum()) / freedom)
-    share = math.sqrt(kept.size / freedom)
-    robust = _NORMAL * float(np.median(np.abs(kept))) * share
-    limit = _CLIP * robust
-    drawn = math.sqrt(float((np.clip(kept, -limit, limit) ** 2).sum()) / freedom)
-    return max(robust, drawn) if robust else plain
-
-
 def _drawn_in(values: npt.NDArray[np.float64], spread: float) -> npt.NDArray[np.float64]:
-    """Draw what is far from the running median towards it: a median of seven follows a step and no outlier."""
-    padded = np.pad(values, _REACH, mode="reflect")
-    running = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _REACH + 1), axis=1)
+    """Draw what is far from the running median towards it: a median of nine follows a step and no outlier."""
+    running = np.median(np.lib.stride_tricks.sliding_window_view(values, 2 * _REACH + 1), axis=1)
+    # At the ends the last whole window decides: fewer values would follow outliers.
+    running = np.pad(running, _REACH, mode="edge")
     return np.asarray(running + np.clip(values - running, -_CLIP * spread, _CLIP * spread), dtype=np.float64)
 
 
-def _two_way(logs: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Take the effects of points and of rounds apart; returns the levels of the points and what is left."""
+def _two_way(logs: npt.NDArray[np.float64], freedom: int) -> tuple[npt.NDArray[np.float64], float]:
+    """Take the effects of points and of rounds apart, outliers drawn in; returns the levels and the noise."""
+    share = np.isfinite(logs).sum() / freedom
+    drawn = logs
+    for _ in range(_TURNS):
+        fitted = _fit_two_way(drawn)
+        residuals = logs - fitted
+        spread = _NORMAL * float(np.nanmedian(np.abs(residuals))) * math.sqrt(share)
+        if not spread:
+            # Most values agree to the digit: nothing is an outlier, or all that differs is.
+            break
+        drawn = fitted + np.clip(residuals, -_CLIP * spread, _CLIP * spread)
+    left = drawn - _fit_two_way(drawn)
+    plain = math.sqrt(float(np.nanmean(left**2) * share))
+    return np.asarray(np.nanmean(_without_rounds(drawn), axis=0), dtype=np.float64), plain
+
+
+def _fit_two_way(logs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     effects = np.zeros(logs.shape[0])
     for _ in range(20):
         levels = np.nanmean(logs - effects[:, None], axis=0)
         effects = np.nanmean(logs - levels[None, :], axis=1)
         effects -= effects.mean()
-    return levels, logs - levels[None, :] - effects[:, None]
+    return np.asarray(levels[None, :] + effects[:, None], dtype=np.float64)
+
+
+def _without_rounds(logs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    fitted = _fit_two_way(logs)
+    effects = np.nanmean(fitted, axis=1)
+    return np.asarray(logs - (effects - effects.mean())[:, None], dtype=np.float64)
 
 
 @lru_cache(maxsize=4096)
@@ -293,13 +334,54 @@ class _Sums:
 
 
 def _told(series: _Series, places: Sequence[int], *, level: float, min_effect: float) -> tuple[Step, ...]:
-    sums = _Sums(series)
     limit = _threshold(level, series.size, series.freedom)
-    cuts = _settled(sums, _narrowest(sums, limit), limit, min_effect)
+    # Steps can pass for a drift and a drift for steps: both are begun with, and what needs least is told.
+    begun = {0.0, _slope(series, [])}
+    _, slope, cuts = min(_fitted(series, slope, limit, min_effect) for slope in sorted(begun))
+    sums = _Sums(_flattened(series, slope))
+    cuts = _placed(sums, cuts)
     bounds = [0, *cuts, series.size]
     return tuple(
-        _step(sums, (begin, cut, end), places) for begin, cut, end in zip(bounds, bounds[1:], bounds[2:], strict=False)
+        _step(sums, (begin, cut, end), places, slope * places[cut])
+        for begin, cut, end in zip(bounds, bounds[1:], bounds[2:], strict=False)
     )
+
+
+def _fitted(series: _Series, slope: float, limit: float, min_effect: float) -> tuple[float, float, list[int]]:
+    """Fit a drift and steps in turn; returns what is left with a charge for each, the drift and the steps."""
+    for _ in range(_TURNS):
+        sums = _Sums(_flattened(series, slope))
+        cuts = _settled(sums, _narrowest(sums, limit), limit, min_effect)
+        found = _slope(series, cuts)
+        if found == slope:
+            break
+        slope = found
+    flat = sums.series.values
+    left = sum(
+        float(((flat[begin:end] - sums.mean(begin, end)) ** 2 * series.weights[begin:end]).sum())
+        for begin, end in pairwise([0, *cuts, series.size])
+    )
+    return left / series.spread**2 + limit**2 * (len(cuts) + bool(slope)), slope, cuts
+
+
+def _flattened(series: _Series, slope: float) -> _Series:
+    if series.times is None or not slope:
+        return series
+    drift = slope * series.times
+    return replace(series, values=series.values - drift, original=series.original - drift)
+
+
+def _slope(series: _Series, cuts: Sequence[int]) -> float:
+    """Estimate the drift that all levels share; 0 if it could be none."""
+    if series.times is None:
+        return 0.0
+    moved, length = 0.0, 0.0
+    for begin, end in pairwise([0, *cuts, series.size]):
+        order = series.times[begin:end] - series.times[begin:end].mean()
+        moved += float(order @ series.values[begin:end])
+        length += float(order @ order)
+    is_drift = length > 0 and abs(moved) > _DRIFT * series.spread * math.sqrt(length)
+    return moved / length if is_drift else 0.0
 
 
 def _narrowest(sums: _Sums, limit: float) -> list[int]:
@@ -351,15 +433,63 @@ def _settled(sums: _Sums, cuts: list[int], limit: float, min_effect: float) -> l
     return cuts
 
 
+def _placed(sums: _Sums, cuts: list[int]) -> list[int]:
+    """Give each step its likeliest place, from the values as they were measured."""
+    bounds = [0, *cuts, sums.series.size]
+    placed = []
+    for begin, cut, end in zip(bounds, bounds[1:], bounds[2:], strict=False):
+        places, costs = _costs(sums, (begin, cut, end))
+        placed.append(int(places[costs.argmin()]))
+    # Neighbours that met would be one step.
+    return placed if all(later > earlier for earlier, later in pairwise(placed)) else cuts
+
+
+def _costs(sums: _Sums, bounds: tuple[int, int, int]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+    """Tell how unlikely each place of a step is; what is far from both levels counts for neither."""
+    begin, cut, end = bounds
+    series = sums.series
+    stretch = series.original[begin:end]
+    charges = [
+        np.minimum(((stretch - level) / series.spread) ** 2, _FAR**2) * series.weights[begin:end]
+        for level in (sums.mean(begin, cut), sums.mean(cut, end))
+    ]
+    before, after = (np.concatenate(([0.0], np.cumsum(charge))) for charge in charges)
+    places = np.arange(begin + series.fewest, end - series.fewest + 1)
+    inner = places - begin
+    return places, before[inner] + after[-1] - after[inner]
+
+
 def _weakest(sums: _Sums, cuts: list[int], limit: float, min_effect: float) -> int | None:
     bounds = [0, *cuts, sums.series.size]
     weak: list[tuple[float, int]] = []
     for number, (begin, cut, end) in enumerate(zip(bounds, bounds[1:], bounds[2:], strict=False)):
         statistic = float(sums.contrasts(np.array([begin]), np.array([end]), np.array([cut]))[0])
         ratio = math.exp(sums.mean(cut, end) - sums.mean(begin, cut))
-        if statistic <= limit or not _is_large(ratio, min_effect) or _is_drift(sums, begin, cut, end):
+        holds = statistic > limit and _is_large(ratio, min_effect) and not _is_drift(sums, begin, cut, end)
+        if not (holds and _is_apart(sums, (begin, cut, end), limit)):
             weak.append((statistic, number))
     return min(weak)[1] if weak else None
+
+
+def _is_apart(sums: _Sums, bounds: tuple[int, int, int], limit: float) -> bool:
+    """Ask the ranks too (Mann and Whitney): some values in a row that are skewed as times are can look like a level."""
+    begin, cut, end = bounds
+    series = sums.series
+    if series.fewest == 1 or abs(sums.mean(cut, end) - sums.mean(begin, cut)) > _PLAIN * series.spread:
+        return True
+    ranks = series.original[begin:end].argsort().argsort()
+    before, after = cut - begin, end - cut
+    surplus = float(ranks[before:].sum()) - after * (end - begin - 1) / 2
+    statistic = abs(surplus) / math.sqrt(before * after * (end - begin + 1) / 12)
+    return statistic > _normal_limit(limit, series.freedom)
+
+
+@lru_cache(maxsize=4096)
+def _normal_limit(limit: float, freedom: float) -> float:
+    """Turn a limit of Student's t into the one that is as seldom exceeded where the spread is known."""
+    from scipy import stats  # noqa: PLC0415 - takes a second to import
+
+    return float(stats.norm.isf(stats.t.sf(limit, freedom)))
 
 
 def _is_drift(sums: _Sums, begin: int, cut: int, end: int) -> bool:
@@ -376,15 +506,14 @@ def _is_drift(sums: _Sums, begin: int, cut: int, end: int) -> bool:
     return line <= float((flat**2).sum())
 
 
-def _step(sums: _Sums, bounds: tuple[int, int, int], places: Sequence[int]) -> Step:
+def _step(sums: _Sums, bounds: tuple[int, int, int], places: Sequence[int], drifted: float) -> Step:
     from scipy import stats  # noqa: PLC0415 - takes a second to import
 
     begin, cut, end = bounds
     series = sums.series
-    cuts = np.arange(begin + series.fewest, end - series.fewest + 1)
-    found = sums.contrasts(np.full(cuts.size, begin), np.full(cuts.size, end), cuts)
-    statistic = float(found[cuts == cut][0])
-    likely = cuts[found**2 >= statistic**2 - _PLACE]
+    statistic = float(sums.contrasts(np.array([begin]), np.array([end]), np.array([cut]))[0])
+    cuts, costs = _costs(sums, bounds)
+    likely = cuts[costs <= costs.min() + _PLACE]
     left, right = sums.weights[cut] - sums.weights[begin], sums.weights[end] - sums.weights[cut]
     before, after = sums.mean(begin, cut), sums.mean(cut, end)
     reach = float(stats.t.isf((1 - _CONFIDENCE) / 2, series.freedom)) * series.spread * math.sqrt(1 / left + 1 / right)
@@ -395,8 +524,8 @@ def _step(sums: _Sums, bounds: tuple[int, int, int], places: Sequence[int]) -> S
         # A point without a value before the first point after the step may be either side's.
         first=places[int(likely.min()) - 1] + 1,
         last=places[int(likely.max())],
-        before=math.exp(before),
-        after=math.exp(after),
+        before=math.exp(before + drifted),
+        after=math.exp(after + drifted),
         ratio=ratio,
         p_value=_chance(statistic, series.size, series.freedom),
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,8 +75,8 @@ def members(path: Path) -> list[Member]:
     extent = _EXTENT.search(text)
     if start is None or extent is None:
         msg = (
-            f"An AmiraMesh file begins with its kind and says 'define Lattice': {str(path)!r} does not. It is damaged, or "
-            "no lattice."
+            f"An AmiraMesh file begins with its kind and says 'define Lattice': {str(path)!r} does not. It is "
+            "damaged, or no lattice."
         )
         raise DataError(msg)
     if start["kind"] == b"ASCII":
@@ -106,8 +105,8 @@ def _lattice(data: Any, first: int | None, field: re.Match[str], order: str, *, 
     if field["many"] or kind not in _TYPES or packing not in (None, "HxByteRLE", "HxZip"):
         told = f"{kind}{field['many'] or ''} {packing or ''}".strip()
         msg = (
-            f"A lattice of AmiraMesh is read when it has one number a voxel, raw, HxByteRLE or HxZip: {field['name']!r} of "
-            f"{str(path)!r} is {told}. Convert it."
+            f"A lattice of AmiraMesh is read when it has one number a voxel, raw, HxByteRLE or HxZip: "
+            f"{field['name']!r} of {str(path)!r} is {told}. Convert it."
         )
         raise RefusedError(msg)
     dtype = np.dtype(f"{order}{_TYPES[kind]}")
@@ -115,8 +114,8 @@ def _lattice(data: Any, first: int | None, field: re.Match[str], order: str, *, 
     stored_bytes = int(field["size"]) if packing else size_bytes
     if first is None or first + stored_bytes > len(data) or size_bytes < 1:
         msg = (
-            f"An AmiraMesh file holds what its header says: {str(path)!r} says {shape} {dtype}, {stored_bytes} bytes for "
-            f"{field['name']!r}, and is {len(data)} bytes long. Get it again."
+            f"An AmiraMesh file holds what its header says: {str(path)!r} says {shape} {dtype}, {stored_bytes} bytes "
+            f"for {field['name']!r}, and is {len(data)} bytes long. Get it again."
         )
         raise DataError(msg)
     stored = data[first : first + stored_bytes]
@@ -125,13 +124,13 @@ def _lattice(data: Any, first: int | None, field: re.Match[str], order: str, *, 
     check_bytes(size_bytes, path)
     found = _inflated(stored, size_bytes) if packing == "HxZip" else _runs(np.frombuffer(stored, np.uint8), size_bytes)
     if found is None:
-        msg = f"A packed lattice of AmiraMesh has all its voxels: {field['name']!r} of {str(path)!r} has not. Get it again."
+        msg = f"A packed lattice of AmiraMesh has all voxels: {field['name']!r} of {str(path)!r} has not. Get it again."
         raise DataError(msg)
     return found.view(dtype).reshape(shape)
 
 
 def _firsts(data: Any, fields: list[re.Match[str]], voxels: int) -> dict[str, int | None]:
-    """Find where the data of each lattice begin, behind a line with its number; ``None`` where there is no such line."""
+    """Find where the data of each lattice begin, behind a line with its number; ``None`` where there is none."""
     found: dict[str, int | None] = {}
     view, end = memoryview(data), 0
     for field in sorted(fields, key=lambda field: int(field["place"])):

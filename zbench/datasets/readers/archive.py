@@ -135,8 +135,8 @@ def _files(names: list[str], read: _Read, path: Path) -> Callable[[list[str]], I
 def _refusal(names: list[str], path: Path) -> RefusedError:
     told = f"{len(names)} files of kinds {sorted({_suffix(name) for name in names})}" if names else "no files"
     return RefusedError(
-        f"An archive is read when it holds TIFF, PNG or DICOM planes, MRC, EM or BinaryCIF files: {str(path)!r} has {told}. "
-        "Unpack it, and give the file that holds the volume."
+        f"An archive is read when it holds TIFF, PNG or DICOM planes, MRC, EM or BinaryCIF files: {str(path)!r} has "
+        f"{told}. Unpack it, and give the file that holds the volume."
     )
 
 

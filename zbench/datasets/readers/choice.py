@@ -1,4 +1,4 @@
-"""Which array of a file, and which place on its axes that are not in space: ``NAME@AXIS=PLACE``, for example ``0@c=1``."""
+"""Which array of a file, and which place on some of its axes: ``NAME@AXIS=PLACE``, for example ``0@c=1``."""
 
 from __future__ import annotations
 
@@ -86,15 +86,18 @@ def part_of(volume: Volume, places: Mapping[str, int]) -> Volume:
     wrong = [f"@{axis}={place}" for axis, place in places.items() if not 0 <= place < extents.get(axis, 0)]
     if wrong:
         msg = (
-            f"A place is on an axis of the array, counted from 0: {volume.provenance.source!r} has {_told(extents)}; got "
-            f"{' '.join(wrong)}. Choose as in --member NAME@{volume.axes[0]}=0."
+            f"A place is on an axis of the array, counted from 0: {volume.provenance.source!r} has {_told(extents)}; "
+            f"got {' '.join(wrong)}. Choose as in --member NAME@{volume.axes[0]}=0."
         )
         raise DataError(msg)
     if not places:
         return volume
     left = "".join(axis for axis in volume.axes if axis not in places)
     if len(left) < 2:
-        msg = f"A volume has two axes at least: {volume.provenance.source!r} has {_told(extents)}, {left or 'none'} are left."
+        msg = (
+            f"A volume has two axes at least: {volume.provenance.source!r} has {_told(extents)}, {left or 'none'} are "
+            "left. Choose fewer places."
+        )
         raise DataError(msg)
     spacing = volume.spacing
     if spacing is not None:

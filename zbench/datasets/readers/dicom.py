@@ -1,4 +1,4 @@
-"""DICOM series: planes ordered by their position, with stored values as they are; nothing of the patient is looked at."""
+"""DICOM series: planes ordered by their position, stored values as they are; nothing of the patient is looked at."""
 
 from __future__ import annotations
 
@@ -173,7 +173,9 @@ def _check(told: Any, name: str, path: Path) -> None:
 
     kind = told.get("PhotometricInterpretation", "")
     if told.get("SamplesPerPixel", 1) != 1 or not kind.startswith("MONOCHROME"):
-        msg = f"Voxels are single numbers: {name!r} of {str(path)!r} is {kind}, with colours. Convert it to grey values."
+        msg = (
+            f"Voxels are single numbers: {name!r} of {str(path)!r} is {kind}, with colours. Convert it to grey values."
+        )
         raise RefusedError(msg)
     packing = told.file_meta.TransferSyntaxUID
     if packing.is_compressed and packing.is_encapsulated:
@@ -183,8 +185,8 @@ def _check(told: Any, name: str, path: Path) -> None:
             known = False
         if not known:
             msg = (
-                f"This compression of DICOM needs another package: {name!r} of {str(path)!r} is {packing.name}. Run: pip "
-                "install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg."
+                f"This compression of DICOM needs another package: {name!r} of {str(path)!r} is {packing.name}. Run: "
+                "pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg."
             )
             raise RefusedError(msg)
 
@@ -258,7 +260,9 @@ def _opened(planes: list[_Plane], files: Files, path: Path) -> Opened:
     spacing = (*((step,) if step else ()), *edges) if edges and (step or len(shape) == 2) else None
     known = spacing is not None and all(edge > 0 for edge in spacing)
     return Opened(
-        array=Planes(shape, first.dtype, lambda numbers: _decoded([ordered[one] for one in numbers], files, path), path),
+        array=Planes(
+            shape, first.dtype, lambda numbers: _decoded([ordered[one] for one in numbers], files, path), path
+        ),
         spacing=spacing if known else None,
         spacing_unit="millimeter" if known else None,
         meaning=first.meaning if all(plane.meaning == first.meaning for plane in planes) else None,

@@ -75,16 +75,24 @@ def members(path: Path) -> list[Member]:
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
     """Turn what astropy raises beyond what Python has into what zbench does, and have it told once."""
-    from astropy.io import fits  # noqa: PLC0415 - only for this format
-    from astropy.io.fits.hdu.compressed._compression import CfitsioException  # noqa: PLC0415, PLC2701 - nowhere public
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (fits.VerifyError, CfitsioException) as error:
+    except _errors() as error:
         msg = f"A FITS file follows the rules of FITS: {str(path)!r} does not ({error}). Get it again."
         raise DataError(msg) from error
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    from astropy.io import fits  # noqa: PLC0415 - only for this format
+
+    # What its compressed images raise is nowhere public.
+    with contextlib.suppress(ImportError):
+        from astropy.io.fits.hdu.compressed._compression import CfitsioException  # noqa: PLC0415 - only for this format
+
+        return (fits.VerifyError, CfitsioException)
+    return (fits.VerifyError,)
 
 
 def _extent(unit: Any) -> list[int]:

@@ -141,8 +141,8 @@ def _opened(name: str, fields: list[_Field], path: Path) -> Opened:
     if math.prod(extents) != len(fields) or any(a.place == b.place for a, b in itertools.pairwise(ordered)):
         told = ", ".join(f"{letter} {extent}" for letter, extent in zip(_AXES, extents, strict=True))
         msg = (
-            f"A variable has one field at every place: {name!r} of {str(path)!r} has {len(fields)} for {told}. Copy what "
-            "belongs together into a file of its own, with grib_copy."
+            f"A variable has one field at every place: {name!r} of {str(path)!r} has {len(fields)} for {told}. Copy "
+            "what belongs together into a file of its own, with grib_copy."
         )
         raise DataError(msg)
     shape = (*(extent for extent in extents if extent > 1), *fields[0].shape)
@@ -185,7 +185,9 @@ def _told(path: Path) -> Iterator[None]:
         import eccodes  # noqa: PLC0415 - only for this format
     except RuntimeError as error:
         # The package is there, the C library that it calls is not.
-        msg = f"Reading {str(path)!r} needs the library ecCodes: {error}. Run: pip install --upgrade eccodes eccodeslib."
+        msg = (
+            f"Reading {str(path)!r} needs the library ecCodes: {error}. Run: pip install --upgrade eccodes eccodeslib."
+        )
         raise RefusedError(msg) from error
     with Path(os.devnull).open("w") as nowhere:
         eccodes.codes_context_set_logging(nowhere)

@@ -42,10 +42,12 @@ class Part:
         self.chunks: Shape | None = tuple(int(chunks[axis]) for axis in self._kept) if chunks else None
 
     def __getitem__(self, index: Any, /) -> npt.NDArray[Any]:
-        wanted: list[Any] = [self._places.get(axis) for axis in range(len(self._array.shape))]
-        for axis, one in zip(self._kept, _of_all_axes(index, len(self.shape)), strict=True):
-            wanted[axis] = one
-        return self._array[tuple(wanted)]
+        asked = dict(zip(self._kept, _of_all_axes(index, len(self.shape)), strict=True))
+        # A slice of one place, which is dropped afterwards: not every codec pipeline of Zarr takes whole numbers.
+        asked |= {axis: slice(place, place + 1) for axis, place in self._places.items()}
+        found = self._array[tuple(asked[axis] for axis in sorted(asked))]
+        left = [axis for axis in sorted(asked) if isinstance(asked[axis], slice)]
+        return found[tuple(0 if axis in self._places else slice(None) for axis in left)]
 
 
 class Planes:

@@ -109,8 +109,8 @@ def choose(members: Iterable[Member], name: str | None, path: Path) -> Member:
         asked = "none was chosen" if name is None else f"there is no {name!r}"
         listed = ", ".join(sorted(found, key=natural)[:20])
         msg = (
-            f"A file with several arrays needs one to be chosen: {str(path)!r} has {listed}; {asked}. Give --member NAME, "
-            "or PATH::NAME."
+            f"A file with several arrays needs one to be chosen: {str(path)!r} has {listed}; {asked}. Give --member "
+            "NAME, or PATH::NAME."
         )
         raise DataError(msg)
     return found[name]

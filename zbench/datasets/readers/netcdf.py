@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -115,8 +114,9 @@ def axis_letters(names: tuple[str, ...], told: list[str]) -> str:
     found: dict[int, str] = {}
 
     def take(place: int, candidates: Iterable[str]) -> None:
-        free = (one for one in candidates if place not in found and one in _ALPHABET and one not in found.values())
-        found.update({place: letter for letter in itertools.islice(free, 1)})
+        free = [one for one in candidates if one in _ALPHABET and one not in found.values()]
+        if free and place not in found:
+            found[place] = free[0]
 
     # Those that are known first, lest another takes their letter.
     for place, (name, letter) in enumerate(zip(names, told, strict=True)):

@@ -80,8 +80,8 @@ def _check_size(data: Any, size_bytes: int, path: Path) -> None:
     end = data.offset + math.prod(shape) * data.dtype.itemsize
     if min(shape, default=0) < 1 or end > size_bytes:
         msg = (
-            f"The header of a NIfTI file describes its data: {str(path)!r} says {shape[::-1]} {data.dtype}, {end} bytes "
-            f"with the header, and has {size_bytes}. Get it again."
+            f"The header of a NIfTI file describes its data: {str(path)!r} says {shape[::-1]} {data.dtype}, {end} "
+            f"bytes with the header, and has {size_bytes}. Get it again."
         )
         raise DataError(msg)
 

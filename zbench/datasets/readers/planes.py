@@ -51,8 +51,8 @@ def members(path: Path) -> list[Member]:
         if found:
             return found
         msg = (
-            f"A folder is read when it holds TIFF, PNG or DICOM planes, or is a Zarr array or group: {str(path)!r} holds "
-            f"{len(files)} files, none of these. Give the file that holds the volume."
+            f"A folder is read when it holds TIFF, PNG or DICOM planes, or is a Zarr array or group: {str(path)!r} "
+            f"holds {len(files)} files, none of these. Give the file that holds the volume."
         )
         raise DataError(msg)
 

@@ -70,11 +70,9 @@ def estimate(prepared: Prepared) -> Estimate:
     plans = prepared.selected.plans
     storing = sum(_store_s(prepared, cell) for cell in plans)
     rounds = FEWEST_ROUNDS * (_A_PROCESS_S + sum(_round_s(prepared, cell) for cell in plans))
-    # The first process executes everything once more, to see how much memory it takes.
-    memory = sum(_once_s(prepared, cell, operation) for cell in plans for operation in cell.operations)
     # What counts is not bound by the budget.
     counting = _counting_s(prepared) if prepared.request.selection.instructions else 0.0
-    least = storing + rounds + memory + counting
+    least = storing + rounds + counting
     everything = prepared.crop.logical_bytes + sum(cell.most_bytes for cell in plans)
     largest = max(cell.most_bytes for cell in plans)
     return Estimate(

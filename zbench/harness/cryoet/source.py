@@ -203,8 +203,8 @@ def _three_axes(volume: Volume) -> tuple[Callable[[Box], npt.NDArray[Any]], Shap
             for axis, place, extent in zip(volume.axes, middle, volume.shape, strict=False)
         ][: len(middle)]
         note = (
-            f"It has {len(volume.shape)} axes, {volume.axes}: {', '.join(taken)} is measured; choose another by --member "
-            f"{''.join(f'@{axis}=PLACE' for axis in volume.axes[: len(middle)])}."
+            f"It has {len(volume.shape)} axes, {volume.axes}: {', '.join(taken)} is measured; choose another by "
+            f"--member {''.join(f'@{axis}=PLACE' for axis in volume.axes[: len(middle)])}."
         )
 
         def read(box: Box) -> npt.NDArray[Any]:

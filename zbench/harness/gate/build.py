@@ -97,11 +97,10 @@ def build(question: GateQuestion, settings: GateSettings, work: Path, report: Ca
             sides[label] = (made[0], made[1])
         report("looking for benchmarks")
         env = next(iter(pairs.values()))[1]
-        found = _discovered(config, repo, env, commits["candidate"], question.benchmarks)
+        found = _discovered(config, repo, env, commits["candidate"])
         suite, project = Path(config.benchmark_dir).resolve(), str(config.project)
-    items = tuple(
-        item for label in sides for benchmark in found for item in _items(benchmark, label, found[benchmark], settings)
-    )
+    every = (item for label in sides for name, entry in found.items() for item in _items(name, label, entry, settings))
+    items = tuple(item for item in every if _is_wanted(item, question.benchmarks))
     if not items:
         msg = f"A gate measures what --bench matches: {' or '.join(question.benchmarks)!r} matches no benchmark."
         raise ResultsError(msg)
@@ -112,7 +111,7 @@ def build(question: GateQuestion, settings: GateSettings, work: Path, report: Ca
         items=items,
         cache_timeouts_s={
             entry["setup_cache_key"]: float(entry.get("setup_cache_timeout") or entry.get("timeout") or _TIMEOUT_S)
-            for entry, _ in found.values()
+            for entry in found.values()
             if entry.get("setup_cache_key")
         },
         project=project,
@@ -196,29 +195,28 @@ def _side(name: str, env: Any, scratch: Path, extra: Mapping[str, str]) -> Side:
     )
 
 
-def _discovered(
-    config: Any, repo: Any, env: Any, commit: str, regexes: Sequence[str]
-) -> dict[str, tuple[dict[str, Any], list[int] | None]]:
+def _discovered(config: Any, repo: Any, env: Any, commit: str) -> dict[str, dict[str, Any]]:
     from asv.benchmarks import Benchmarks  # noqa: PLC0415 - asv is part of the extra that gates need
 
-    found = Benchmarks.discover(config, repo, [env], [commit], regex=list(regexes) or None)
-    return {name: (entry, found.benchmark_selection.get(name)) for name, entry in found.items()}
+    return dict(Benchmarks.discover(config, repo, [env], [commit]))
 
 
-def _items(
-    name: str, environment: str, found: tuple[dict[str, Any], list[int] | None], settings: GateSettings
-) -> Iterator[Item]:
-    entry, selected = found
+def _is_wanted(item: Item, expressions: Sequence[str]) -> bool:
+    """Match what zbench prints, and what asv prints, which quotes texts."""
+    texts = (item.cell, item.asv_cell)
+    return not expressions or any(re.search(one, text) for one in expressions for text in texts)
+
+
+def _items(name: str, environment: str, entry: dict[str, Any], settings: GateSettings) -> Iterator[Item]:
     kind = next((kind for kind in Kind if kind == entry["type"]), Kind.VALUE)
     combinations = list(itertools.product(*entry["params"])) if entry["params"] else [()]
     for index, combination in enumerate(combinations):
-        if selected is not None and index not in selected:
-            continue
         item = Item(
             environment=environment,
             name=name,
             index=index if entry["params"] else None,
             parameters=tuple(zip(entry["param_names"], map(_plain, combination), strict=False)),
+            asv_cell=f"{name}({', '.join(combination)})",
             kind=kind,
             unit=str(entry["unit"]),
             cache_key=entry.get("setup_cache_key"),

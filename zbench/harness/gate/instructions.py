@@ -26,7 +26,7 @@ _METRIC = "instructions"
 
 def count_both(
     items: Iterable[Item],
-    sides: Mapping[str, tuple[Side, Side]],
+    sides: Callable[[], Mapping[str, tuple[Side, Side]]],
     *,
     suite: Path,
     log: RunLog,
@@ -41,7 +41,7 @@ def count_both(
     items
         Time benchmarks.
     sides
-        By environment, with their caches.
+        Gives both sides by environment, with their caches; called when something is to be counted.
     suite
         Folder of the benchmarks.
     log
@@ -68,7 +68,7 @@ def count_both(
     for item in items:
         if item.key not in known:
             report(f"instructions: {item.key}")
-            entry = {"item": item.key, **_counted(item, sides[item.environment], suite, cache)}
+            entry = {"item": item.key, **_counted(item, sides()[item.environment], suite, cache)}
             log.add(_METRIC, **entry)
             known[item.key] = entry
         found.append(_cell(item, known[item.key], settings.min_effects[_METRIC]))

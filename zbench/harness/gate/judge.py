@@ -94,7 +94,13 @@ def looks(most_blocks: int) -> frozenset[int]:
 
 
 def judge(
-    items: Iterable[Item], measured: Measured, settings: GateSettings, *, most_blocks: int, blocks_left: int
+    items: Iterable[Item],
+    measured: Measured,
+    settings: GateSettings,
+    *,
+    most_blocks: int,
+    blocks_left: int,
+    explaining: bool = True,
 ) -> Judged:
     """Judge all that was measured, as one family.
 
@@ -110,6 +116,8 @@ def judge(
         Rounds that the plan ends with.
     blocks_left
         Rounds that can still be measured; with 0 the last of the error is spent, and what moved is explained.
+    explaining
+        Whether it is explained then.
 
     Returns
     -------
@@ -148,7 +156,7 @@ def judge(
     return Judged(
         cells=tuple(_accepting(cell, settings) for cell in (*exact, *noisy)),
         contrasts=tuple(_contrast(one, stages[_contrast_name(one)], findings[_contrast_name(one)]) for one in pooled),
-        explanation=() if blocks_left else _explained(deciding, settings, most_blocks),
+        explanation=() if blocks_left or not explaining else _explained(deciding, settings, most_blocks),
         undecided=_undecided(deciding, pooled, stages),
     )
 

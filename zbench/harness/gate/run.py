@@ -2,66 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import os
-import shutil
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import statistics
+from typing import TYPE_CHECKING
 
 from zbench.environment import environment
 from zbench.errors import ResultsError
-from zbench.harness.gate.build import build
+from zbench.harness.gate.calibrate import noise_of, read_calibration
 from zbench.harness.gate.instructions import count_both
 from zbench.harness.gate.judge import judge, looks
+from zbench.harness.gate.prepare import INSTRUCTIONS, GateStatus, prepared
 from zbench.report.gate import GateReport, NotMeasured
-from zbench.runner.log import RunLog
 from zbench.runner.pairs import Item, Kind, Pair
-from zbench.runner.pairs.caches import with_caches
 from zbench.runner.pairs.lock import alone
-from zbench.runner.pairs.rounds import Measured, Rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from zbench.harness.gate.build import Built
     from zbench.harness.gate.judge import Judged
+    from zbench.harness.gate.prepare import PreparedRun
     from zbench.harness.gate.question import GateQuestion
     from zbench.harness.gate.settings import GateSettings
+    from zbench.report.gate import GateCell
+    from zbench.runner.pairs.rounds import Measured, Rounds
 
-__all__ = ["GateStatus", "gate"]
+__all__ = ["gate"]
 
-_VALUE, _TIME, _PEAK, _INSTRUCTIONS = "value", "time", "peakmemory", "instructions"
-_KINDS = {_VALUE: Kind.VALUE, _TIME: Kind.TIME, _PEAK: Kind.PEAK}
 _BUSY = 0.5
+_NOISIER = 1.5
 _FEWEST_ROUNDS, _MOST_ROUNDS = 12, 120
 _SHORTER = 1.5
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GateStatus:
-    """How far a gate is.
-
-    Attributes
-    ----------
-    stage
-        What is done now.
-    rounds
-        Rounds that are done.
-    open_items, items
-        Benchmarks that are not decided, and all.
-    spent_s, budget_s
-        Seconds of measuring.
-    """
-
-    stage: str
-    rounds: int = 0
-    open_items: int = 0
-    items: int = 0
-    spent_s: float = 0.0
-    budget_s: float = 0.0
 
 
 def gate(
@@ -99,14 +71,9 @@ def gate(
     ResultsError
         If a side cannot be built, nothing matches, or another gate measures on this machine.
     """
-    work = work.resolve()
     with alone(f"zbench gate of {question.repository.resolve()}"):
-        built = build(question, settings, work, lambda text: report(GateStatus(stage=text)))
-        folder = work / "runs" / _key(question, built)
-        if fresh:
-            shutil.rmtree(folder, ignore_errors=True)
-        log = RunLog(folder / "run.jsonl", head=_head(question, built))
-        return _Gate(question, settings, built, log, folder, report).run()
+        run = prepared(question, settings, work=work, fresh=fresh, report=report)
+        return _Gate(question, settings, run, report).answer()
 
 
 class _Gate:
@@ -114,56 +81,33 @@ class _Gate:
         self,
         question: GateQuestion,
         settings: GateSettings,
-        built: Built,
-        log: RunLog,
-        folder: Path,
+        run: PreparedRun,
         report: Callable[[GateStatus], None],
     ) -> None:
-        self._question, self._settings, self._built = question, settings, built
-        self._log, self._folder, self._report = log, folder, report
-        kinds = {_KINDS[metric] for metric in question.metrics if metric in _KINDS}
-        self._items = [item for item in built.items if item.kind in kinds]
+        self._question, self._settings, self._run, self._report = question, settings, run, report
         self._warnings: list[str] = []
-        self._open = len(self._items)
+        self._open = len(run.items)
 
-    def run(self) -> GateReport:
+    def answer(self) -> GateReport:
         packages = self._packages()
-        sides, failed = self._with_caches()
-        lost = {item.key: failed[item.cache_key] for item in self._items if item.cache_key in failed}
-        items = [item for item in self._items if item.key not in lost]
-        rounds = Rounds(sides, suite=self._built.suite, log=self._log, seed=self._question.seed, report=self._progress)
+        rounds = self._run.rounds(self._progress)
         self._warn_of_load()
-        rounds.values(items)
-        counted = self._instructions(items, sides)
-        judged = self._time(items, rounds)
-        # What both sides shared is large, and made again if more is to be measured.
-        shutil.rmtree(self._folder / "cache", ignore_errors=True)
-        return self._reported(rounds.measured, judged, lost, packages, counted)
-
-    def _with_caches(self) -> tuple[dict[str, Any], dict[str, str]]:
-        sides: dict[str, Any] = {}
-        failed: dict[str, str] = {}
-        for name, both in self._built.sides.items():
-            own = [item for item in self._items if item.environment == name]
-            sides[name], lost = with_caches(
-                both,
-                own,
-                suite=self._built.suite,
-                folder=self._folder / "cache" / name,
-                timeouts_s=self._built.cache_timeouts_s,
-                report=lambda text: self._report(GateStatus(stage=text)),
-            )
-            failed |= lost
-        return sides, failed
+        rounds.values(self._run.items)
+        counted = self._instructions()
+        judged = self._time(self._run.items, rounds)
+        self._run.tidy()
+        self._warn_of_noise(rounds.measured)
+        return self._reported(rounds.measured, judged, packages, counted)
 
     def _time(self, items: list[Item], rounds: Rounds) -> Judged:
         """Measure rounds until all is decided, no more can be, or the budget ends."""
         noisy = [item for item in items if item.kind is not Kind.VALUE]
         measured, wanted = rounds.measured, noisy
+        begun_with = measured.rounds
         while True:
             plan = self._plan(measured)
             left = self._rounds_left(measured, plan)
-            if measured.rounds in looks(plan) or not left:
+            if measured.rounds in {*looks(plan), begun_with} - {0} or not left:
                 judged = judge(items, measured, self._settings, most_blocks=plan, blocks_left=left)
                 wanted = [item for item in noisy if item.key in judged.undecided]
             settled = measured.failed.keys() | measured.skipped.keys()
@@ -175,14 +119,14 @@ class _Gate:
 
     def _plan(self, measured: Measured) -> int:
         """Tell how many rounds the looks are planned for: what the budget pays for, as far as one round can tell."""
-        planned = next(self._log.of("plan"), None)
+        planned = next(self._run.log.of("plan"), None)
         if planned is None:
             if not measured.rounds:
                 return _MOST_ROUNDS
             # Rounds get shorter as benchmarks are decided.
             estimate = _SHORTER * self._question.budget_s / max(measured.last_round_s, 0.1)
             planned = {"rounds": max(_FEWEST_ROUNDS, min(_MOST_ROUNDS, math.ceil(estimate)))}
-            self._log.add("plan", **planned)
+            self._run.log.add("plan", **planned)
         return int(planned["rounds"])
 
     def _rounds_left(self, measured: Measured, plan: int) -> int:
@@ -194,28 +138,25 @@ class _Gate:
         pace_s = measured.last_round_s
         return min(most, max(1, int(left_s / pace_s))) if pace_s else most
 
-    def _instructions(self, items: list[Item], sides: Mapping[str, Any]) -> list[Any]:
-        if _INSTRUCTIONS not in self._question.metrics:
+    def _instructions(self) -> list[GateCell]:
+        if INSTRUCTIONS not in self._question.metrics:
             return []
-        wanted = [item for item in items if item.kind is Kind.TIME] or [
-            item for item in self._built.items if item.kind is Kind.TIME
-        ]
         return count_both(
-            wanted,
-            sides,
-            suite=self._built.suite,
-            log=self._log,
-            cache=self._folder.parent,
+            [item for item in self._run.built.items if item.kind is Kind.TIME],
+            self._run.sides,
+            suite=self._run.built.suite,
+            log=self._run.log,
+            cache=self._run.folder.parent,
             settings=self._settings,
             report=lambda text: self._report(GateStatus(stage=text)),
         )
 
     def _packages(self) -> dict[str, tuple[tuple[str, str, str], ...]]:
         found = {}
-        for name, (baseline, candidate) in self._built.sides.items():
-            with Pair(baseline, candidate, self._built.suite, seed=f"packages/{name}") as pair:
+        for name, (baseline, candidate) in self._run.built.sides.items():
+            with Pair(baseline, candidate, self._run.built.suite, seed=f"packages/{name}") as pair:
                 base, other = pair.packages()
-            project = self._built.project.lower()
+            project = self._run.built.project.lower()
             changed = tuple(
                 (package, base.get(package, "none"), other.get(package, "none"))
                 for package in sorted(base | other)
@@ -236,13 +177,25 @@ class _Gate:
         if load > _BUSY * cores:
             self._warnings.append(f"the machine was busy when measuring began: load {load:.1f} on {cores} cores")
 
+    def _warn_of_noise(self, measured: Measured) -> None:
+        known = read_calibration(self._run.folder.parent.parent)
+        found = [one.block_sd for one in noise_of(self._run.items, measured, self._settings)]
+        if known is None or not found:
+            return
+        middle = statistics.median(found)
+        if middle > _NOISIER * known.middle_sd:
+            self._warnings.append(
+                f"the machine is noisier than at its calibration of {known.day}: the middle pair of processes spreads "
+                f"by {middle:.1%}, then {known.middle_sd:.1%}; small changes stay unseen"
+            )
+
     def _progress(self, text: str, measured: Measured) -> None:
         self._report(
             GateStatus(
                 stage=text,
                 rounds=measured.rounds,
                 open_items=self._open,
-                items=len(self._items),
+                items=len(self._run.items),
                 spent_s=measured.seconds,
                 budget_s=self._question.budget_s,
             )
@@ -252,12 +205,11 @@ class _Gate:
         self,
         measured: Measured,
         judged: Judged,
-        lost: Mapping[str, str],
         packages: Mapping[str, tuple[tuple[str, str, str], ...]],
-        counted: list[Any],
+        counted: list[GateCell],
     ) -> GateReport:
-        question, built = self._question, self._built
-        facts = environment(self._folder)
+        question, built = self._question, self._run.built
+        facts = environment(self._run.folder)
         return GateReport(
             project=built.project,
             baseline=question.baseline.text,
@@ -269,8 +221,8 @@ class _Gate:
             cells=(*judged.cells, *counted),
             contrasts=judged.contrasts,
             explanation=judged.explanation,
-            failed=_not_measured(self._items, {**lost, **measured.failed}),
-            skipped=_not_measured(self._items, measured.skipped),
+            failed=_not_measured(self._run.items, measured.failed),
+            skipped=_not_measured(self._run.items, measured.skipped),
             rounds=measured.rounds,
             spent_s=measured.seconds,
             budget_s=question.budget_s,
@@ -287,28 +239,3 @@ def _not_measured(items: Iterable[Item], reasons: Mapping[str, str]) -> tuple[No
         for item in items
         if item.key in reasons
     )
-
-
-def _head(question: GateQuestion, built: Built) -> dict[str, Any]:
-    return {
-        "gate": built.project,
-        "commits": list(built.commits),
-        "baseline": list(map(list, question.baseline.requirements)),
-        "candidate": list(map(list, question.candidate.requirements)),
-        "environments": list(built.sides),
-        "suite": _suite_digest(built.suite),
-        "seed": question.seed,
-        "preset": {name: os.environ[name] for name in sorted(os.environ) if name.startswith("ZBENCH_")},
-    }
-
-
-def _key(question: GateQuestion, built: Built) -> str:
-    """Name the run by what is compared: asked again, it goes on."""
-    return hashlib.sha256(json.dumps(_head(question, built), sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _suite_digest(suite: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(suite.rglob("*.py")):
-        digest.update(str(path.relative_to(suite)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]

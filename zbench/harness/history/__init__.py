@@ -7,6 +7,6 @@ from zbench.harness.history.found import FoundStep, Regressions, find_steps, reg
 from zbench.harness.history.series import Label, Series, SeriesSet, read_series
 
 __all__ = [
-    "FoundStep", "Label", "Regressions", "Series", "SeriesSet", "export_history", "find_steps", "read_series", "regressions",
-    "step_fields",
+    "FoundStep", "Label", "Regressions", "Series", "SeriesSet", "export_history", "find_steps", "read_series",
+    "regressions", "step_fields",
 ]  # fmt: skip

@@ -27,9 +27,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def export_history(
-    known: SeriesSet, output: Path, *, error: float = ERROR, min_effect: float = MIN_EFFECT
-) -> int:
+def export_history(known: SeriesSet, output: Path, *, error: float = ERROR, min_effect: float = MIN_EFFECT) -> int:
     """Write every number with its point, and the steps.
 
     Parameters

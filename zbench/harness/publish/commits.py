@@ -39,7 +39,15 @@ def commit_address(repository: Path) -> str:
 
 
 class Commits:
-    """Makes positions of commits. Without git, or without the commit, a position has its hash and date alone."""
+    """Makes positions of commits. Without git, or without the commit, a position has its hash and date alone.
+
+    Parameters
+    ----------
+    repository
+        Git repository.
+    address
+        What stands before the hash in the address of a commit; empty where there is none.
+    """
 
     def __init__(self, repository: Path, address: str) -> None:
         self._repository, self._address = repository, address

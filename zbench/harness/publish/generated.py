@@ -36,6 +36,8 @@ class GeneratedHistory:
         Number of benchmarks; of ten, seven are times, one is memory and two are exact counts.
     commits
         Number of commits, a day apart, each of which has a result file.
+    engines
+        Number of engines, at most 4; of each there are 25 cells a benchmark.
     machines
         Names of machines; each measured every commit.
     stepping
@@ -46,6 +48,7 @@ class GeneratedHistory:
 
     benchmarks: int = 100
     commits: int = 1000
+    engines: int = 4
     machines: tuple[str, ...] = ("box",)
     stepping: float = 0.1
     seed: int = 1
@@ -53,7 +56,7 @@ class GeneratedHistory:
     @property
     def cells(self) -> int:
         """Number of cells of one benchmark."""
-        return len(_ENGINES) * len(_LAYOUTS) * len(_CHAINS)
+        return self.engines * len(_LAYOUTS) * len(_CHAINS)
 
     def write(self, folder: Path, report: Callable[[int], None] = lambda _: None) -> list[str]:
         """Write a repository with its results.
@@ -101,10 +104,13 @@ class GeneratedHistory:
         for number in range(self.benchmarks):
             name, unit, kind = self._kind(number)
             index[name] = {
-                "name": name, "param_names": ["engine", "layout", "chain"], "params": _grid(), "unit": unit,
+                "name": name, "param_names": ["engine", "layout", "chain"], "params": self._grid(), "unit": unit,
                 "type": kind, "version": "1", "code": "", "timeout": 60, "pretty_name": None,
             }  # fmt: skip
         return index
+
+    def _grid(self) -> list[list[str]]:
+        return [[repr(text) for text in texts] for texts in (_ENGINES[: self.engines], _LAYOUTS, _CHAINS)]
 
     def _levels(self, machine: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Level of each cell, and where and by how much it steps."""
@@ -134,7 +140,7 @@ class GeneratedHistory:
             else:
                 values = numbers[benchmark].round(9).tolist()
                 ends = ((numbers[benchmark] * 0.97).round(9).tolist(), (numbers[benchmark] * 1.04).round(9).tolist())
-            entry = [values, _grid(), "1", (_BEGIN_S + at * _DAY_S) * 1000, 1.5]
+            entry = [values, self._grid(), "1", (_BEGIN_S + at * _DAY_S) * 1000, 1.5]
             if kind == "time":
                 count = [10] * self.cells
                 entry += [*ends, *ends, count, count]
@@ -149,10 +155,6 @@ class GeneratedHistory:
             ],
             "results": results, "durations": {}, "version": 2,
         }  # fmt: skip
-
-
-def _grid() -> list[list[str]]:
-    return [[repr(text) for text in texts] for texts in (_ENGINES, _LAYOUTS, _CHAINS)]
 
 
 def _machine(name: str) -> dict[str, str]:

@@ -19,13 +19,14 @@ from zbench.report.site.lines import gather
 from zbench.report.site.pages import groups_of, segment_key, summary_of
 from zbench.report.site.registry import Catalogue
 from zbench.report.site.steps import family_of
+from zbench.report.site.traces import trace_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from zbench.harness.publish.sources import Source
-    from zbench.report.site.lines import Gathered
+    from zbench.report.site.lines import Gathered, PageKey
     from zbench.report.site.pages import Page
 
 __all__ = ["Published", "publish"]
@@ -114,7 +115,7 @@ def _inputs(sources: Iterable[Source], known: Mapping[str, list[Any]]) -> _Input
     """Tell what each file is; one whose size and time did not change is not read for it."""
     inputs: _Inputs = {}
     for source in sources:
-        for path in source.files():
+        for path in (*source.files(), *source.trace_files()):
             try:
                 stat = path.stat()
                 was = known.get(str(path))
@@ -137,6 +138,8 @@ def _new(
         return None
     new = []
     for source in sources:
+        if any(str(path) not in former.inputs for path in source.trace_files()):
+            return None
         paths = tuple(path for path in source.files() if str(path) not in former.inputs)
         if paths and not source.grows_by(paths):
             return None
@@ -158,17 +161,19 @@ class _Site:
         self._manifest = Manifest(settings=settings, inputs=inputs)
         self._added = False
 
-    def make(self, parts: Iterable[tuple[Source, tuple[Path, ...]]]) -> None:
+    def make(self, parts: list[tuple[Source, tuple[Path, ...]]]) -> None:
         """Read everything and write what differs from what is there."""
         self._catalogue, self._added = Catalogue(), False
         manifest = self._manifest
         manifest.pages, manifest.problems = {}, {}
         pages = gather(self._batches(parts), self._catalogue)
-        if not pages:
+        traces = self._traces(source for source, _ in parts)
+        if not pages and not traces:
             told = " ".join(sorted(set(manifest.problems.values())))
             msg = f"A site is made of results: there are none.{f' {told}' if told else ''} Run 'make bench' first."
             raise ResultsError(msg)
         self._begin()
+        self._folder.write(traces)
         manifest.family = family_of(sum(_cells(page) for page in pages.values()))
         for key in sorted(pages):
             page, files = fresh(key, pages.pop(key), self._catalogue, taken=manifest.pages, family=manifest.family)
@@ -178,13 +183,14 @@ class _Site:
         keys = [f"b/{name}" for name in manifest.pages]
         for name, entry in manifest.pages.items():
             keys += [segment_key(name, number) for number in range(entry["segments"])]
-        self._folder.keep(["index", *keys])
+        self._folder.keep(["index", *keys, *traces])
 
     def add(self, former: Manifest, parts: list[tuple[Source, tuple[Path, ...]]]) -> bool:
         """Put what is new behind what is there, if it can stand there."""
         manifest = self._manifest
         manifest.pages, manifest.problems = dict(former.pages), dict(former.problems)
-        manifest.made, manifest.family, self._added = former.made, former.family, True
+        manifest.made, manifest.family, manifest.traces = former.made, former.family, former.traces
+        self._added = True
         if not parts:
             # The page itself may be of another build of this release.
             self._folder.write_page(str(manifest.settings["title"]))
@@ -192,19 +198,7 @@ class _Site:
             return True
         try:
             self._catalogue = Catalogue.read(from_script(self._folder.read("index")))
-            pages = gather(self._batches(parts), self._catalogue)
-            names = {tuple(page["key"]): name for name, page in former.pages.items()}
-            done = []
-            for key in sorted(pages):
-                if key in names:
-                    grown = extended(
-                        names[key], pages[key], self._catalogue, read=self._folder.read, family=manifest.family
-                    )
-                    done.append((key, *grown))
-                else:
-                    taken = former.pages | {page.name: {} for _, page, _ in done}
-                    made = fresh(key, pages[key], self._catalogue, taken=taken, family=manifest.family)
-                    done.append((key, *made))
+            done = self._grown(former, gather(self._batches(parts), self._catalogue))
         except (OutOfOrderError, OSError, ValueError, KeyError, IndexError):
             # Behind a number that is older, or from files that someone changed, nothing can be added.
             return False
@@ -214,6 +208,27 @@ class _Site:
             manifest.pages[page.name]["key"] = list(key)
         self._end()
         return True
+
+    def _grown(
+        self, former: Manifest, pages: Mapping[PageKey, Gathered]
+    ) -> list[tuple[PageKey, Page, Mapping[str, bytes]]]:
+        names = {tuple(page["key"]): name for name, page in former.pages.items()}
+        done: list[tuple[PageKey, Page, Mapping[str, bytes]]] = []
+        for key in sorted(pages):
+            family = self._manifest.family
+            if key in names:
+                grown = extended(names[key], pages[key], self._catalogue, read=self._folder.read, family=family)
+            else:
+                taken = former.pages | {page.name: {} for _, page, _ in done}
+                grown = fresh(key, pages[key], self._catalogue, taken=taken, family=family)
+            done.append((key, *grown))
+        return done
+
+    def _traces(self, sources: Iterable[Source]) -> dict[str, bytes]:
+        """Read the traces; files by key."""
+        stored = [trace for source in sources for trace in source.traces(self._manifest.problems)]
+        self._manifest.traces, files = trace_files(stored)
+        return files
 
     def _batches(self, parts: Iterable[tuple[Source, tuple[Path, ...]]]) -> Any:
         for source, paths in parts:

@@ -14,6 +14,7 @@ from zbench.report.site.nouns import Batch, Position
 from zbench.report.site.rows import release_position, table_batches
 from zbench.results import environment_id, read_json, read_table, table_files
 from zbench.results.asv_columns import AsvBenchmark, read_asv_benchmarks, read_asv_file
+from zbench.results.traces import TRACE_ENDING, read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from zbench.harness.publish.commits import Commits
     from zbench.results import Row
     from zbench.results.asv_columns import AsvColumn, AsvFile
+    from zbench.results.traces import StoredTrace
 
-__all__ = ["AsvSource", "Source", "SweepSource", "TableSource", "default_sources", "source_of"]
+__all__ = ["AsvSource", "Source", "SweepSource", "TableSource", "TraceSource", "default_sources", "source_of"]
 
 _SUITE, _SWEEPS = ".asv/results", "results/sweep"
 _INDEX, _HISTORY = "benchmarks.json", "history.json"
@@ -64,11 +66,19 @@ def source_of(path: Path) -> Source:
     Source
         To read it with.
     """
+    if path.name.endswith(TRACE_ENDING) or (path.is_dir() and not any(_others(path))):
+        return TraceSource(path)
     if (path / _HISTORY).is_file():
         return SweepSource(path)
     if path.is_dir() and not table_files(path) and (path / _INDEX).is_file():
         return AsvSource(path)
     return TableSource(path)
+
+
+def _others(folder: Path) -> Iterator[Path]:
+    """Look for results that are no traces."""
+    for form in ("json", "csv", "parquet"):
+        yield from (path for path in folder.rglob(f"*.{form}") if not path.name.endswith(TRACE_ENDING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ class Source:
         """
         if not self.path.is_dir():
             return (self.path,)
-        return tuple(path for form in ("json", "csv", "parquet") for path in sorted(self.path.rglob(f"*.{form}")))
+        return tuple(sorted(_others(self.path)))
 
     def digest(self, path: Path) -> str:
         """Stand for what a file says.
@@ -145,12 +155,63 @@ class Source:
         """
         raise NotImplementedError
 
+    def traces(self, problems: dict[str, str]) -> Iterator[StoredTrace]:
+        """Read the traces that lie among the results.
+
+        Parameters
+        ----------
+        problems
+            Takes in why a file is skipped, by its path.
+
+        Yields
+        ------
+        StoredTrace
+            In the order of the names of the files.
+        """
+        for path in self.trace_files():
+            try:
+                yield read_trace(path)
+            except ResultsError as error:
+                problems[str(path)] = str(error)
+
+    def trace_files(self) -> tuple[Path, ...]:
+        """List the files with traces.
+
+        Returns
+        -------
+        tuple of Path
+            By name.
+        """
+        return tuple(sorted(self.path.rglob(f"*{TRACE_ENDING}"))) if self.path.is_dir() else ()
+
+
+class TraceSource(Source):
+    """Traces and nothing else."""
+
+    def files(self) -> tuple[Path, ...]:  # noqa: D102 - as in the base
+        return ()
+
+    def batches(  # noqa: D102 - as in the base
+        self,
+        paths: Iterable[Path],  # noqa: ARG002 - there are no numbers
+        commits: Commits,  # noqa: ARG002
+        problems: dict[str, str],  # noqa: ARG002
+    ) -> Iterator[Batch]:
+        yield from ()
+
+    def trace_files(self) -> tuple[Path, ...]:  # noqa: D102 - as in the base
+        return super().trace_files() if self.path.is_dir() else (self.path,)
+
 
 class AsvSource(Source):
     """A result folder of asv, of any project."""
 
     def files(self) -> tuple[Path, ...]:  # noqa: D102 - as in the base
-        numbers = sorted(path for path in self.path.glob("*/*.json") if path.name != "machine.json")
+        numbers = sorted(
+            path
+            for path in self.path.glob("*/*.json")
+            if path.name != "machine.json" and not path.name.endswith(TRACE_ENDING)
+        )
         return (self.path / _INDEX, *numbers)
 
     def digest(self, path: Path) -> str:  # noqa: D102 - as in the base

@@ -177,9 +177,7 @@ def count_releases(
         report(Status(stage="count", what=what, done=done, total=len(made), note=f"{len(missing)} arrays"))
 
 
-def _count(
-    version: str, place: Made, missing: Iterable[CellSpec], log: RunLog, *, folder: Path, volume: Path
-) -> None:
+def _count(version: str, place: Made, missing: Iterable[CellSpec], log: RunLog, *, folder: Path, volume: Path) -> None:
     with FollowingWorker(place.python, folder, timeout_s=_TIMEOUT_S) as worker:
         environment = worker.ask(do="environment")["environment"]
         # All that is installed, not only what zbench knows by name: any of it may be why a number moved.

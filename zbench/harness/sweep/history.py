@@ -116,7 +116,7 @@ def history_of(axis: str, logs: Iterable[RunLog], *, dataset: str, date: str) ->
             places[entry["release"]] = entry
         gaps |= {entry["release"]: entry["reason"] for entry in log.of("gap")}
     known = {version: _environment(entry["environment"]) for version, entry in places.items()}
-    for version, found in known.items():
+    for found in known.values():
         environments[environment_id(found)] = found
     for log in logs:
         rows.extend(_rows(axis, log, known))
@@ -331,7 +331,8 @@ def read_history(folder: Path) -> History:
         raise ResultsError(msg)
     try:
         points, references = (
-            tuple(Point(**{**one, "pins": tuple(one["pins"])}) for one in raw[name]) for name in ("points", "references")
+            tuple(Point(**{**one, "pins": tuple(one["pins"])}) for one in raw[name])
+            for name in ("points", "references")
         )
         return History(
             axis=raw["axis"],

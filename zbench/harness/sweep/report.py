@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from zbench.harness.history import find_steps, read_series
 from zbench.harness.sweep.history import read_history
 from zbench.harness.sweep.run import store_history
-from zbench.report.sweep import TimedRelease, times_page
+from zbench.report.sweep import StepNote, TimedRelease, times_page
 from zbench.report.sweep_figure import draw_sweep
 from zbench.report.sweep_requests import ReleaseNote, requests_page
 from zbench.results import write_atomically
@@ -83,10 +85,10 @@ def write_pages(output: Path, history_folder: Path) -> tuple[Path, ...]:
         command=f"{history.command} --counts-only --output docs/results",
     )
     write_atomically(path, page)
-    return (path, *_write_times(output, history))
+    return (path, *_write_times(output, history, history_folder))
 
 
-def _write_times(output: Path, history: History) -> tuple[Path, ...]:
+def _write_times(output: Path, history: History, folder: Path) -> tuple[Path, ...]:
     rows = [row for row in history.table.rows if not row.dataset.startswith(f"{history.dataset}@")]
     if not any(row.metric in _TIMED for row in rows):
         return ()
@@ -106,10 +108,30 @@ def _write_times(output: Path, history: History) -> tuple[Path, ...]:
         date=history.date,
         command=f"{history.command} --output docs/results",
         figures=[path.name for path in figures if path.suffix == ".svg"],
+        steps=_steps(folder, {row.dataset for row in rows}),
     )
     path = output / f"{history.axis}-sweep.md"
     write_atomically(path, page)
     return (path, *figures)
+
+
+def _steps(folder: Path, datasets: set[str]) -> list[StepNote]:
+    known = read_series([folder])
+    timed = [series for series in known.series if series.workload.split("|", 1)[0] in datasets]
+    found, _ = find_steps(replace(known, series=tuple(timed)))
+    return [
+        StepNote(
+            workload=one.series.workload.split("|", 1)[1],
+            metric=one.series.metric,
+            earlier=one.earlier,
+            later=one.later,
+            word=one.word,
+            ratio=one.step.ratio,
+            exact=one.series.exact,
+        )
+        for one in found
+        if one.series.metric != "cpu_time"
+    ]
 
 
 def _is_of_counts(row: Row, history: History) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SweepPlan", "store_history", "sweep"]
 
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepPlan:
     """What is swept.

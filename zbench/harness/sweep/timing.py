@@ -229,8 +229,11 @@ def _cells(preset: Preset) -> tuple[tuple[Any, tuple[str, ...]], ...]:
 
 
 def _memory_of(timed: Mapping[str, Timed]) -> tuple[tuple[str, str], ...]:
-    cells = {cell.text: cell for one in timed.values() for cell, _ in one.cells if cell.chain == _MEMORY_CHAIN}
-    return tuple((text, operation) for text in cells for operation in _MEMORY_OF)
+    """Choose the first layout of each kind: what an operation adds depends little on the size of the chunks."""
+    chosen: dict[tuple[str, str, bool], str] = {}
+    for cell in (cell for one in timed.values() for cell, _ in one.cells if cell.chain == _MEMORY_CHAIN):
+        chosen.setdefault((cell.engine, cell.layout[:2], "-s" in cell.layout), cell.text)
+    return tuple((text, operation) for text in chosen.values() for operation in _MEMORY_OF)
 
 
 def _reference(work: Path) -> Made | None:
@@ -247,7 +250,4 @@ def _tell_place(log: RunLog, version: str, place: Made, folder: Path) -> None:
     with FollowingWorker(place.python, folder) as worker:
         environment = worker.ask(do="environment")["environment"]
     environment["packages"] = [list(pair) for pair in place.packages]
-    log.add(
-        "place", release=version, python=place.python_version, pins=list(place.pins), environment=environment
-    )
-
+    log.add("place", release=version, python=place.python_version, pins=list(place.pins), environment=environment)

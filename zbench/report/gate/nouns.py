@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["GateCell", "GateContrast", "GateReport", "NotMeasured"]
 
+_EXACT_METRICS = ("value", "instructions")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateCell:
@@ -76,7 +78,8 @@ class GateCell:
     @property
     def exact(self) -> bool:
         """Whether the numbers repeat to the digit."""
-        return self.comparison.p_value is None
+        # Not by its p value: a time with too few blocks for a test has none either.
+        return self.metric in _EXACT_METRICS
 
     @property
     def is_regression(self) -> bool:
@@ -177,14 +180,18 @@ class GateReport:
         Number of rounds, one pair of processes an environment in each.
     spent_s, budget_s
         Seconds that measuring took and might have taken.
-    warnings
-        What makes the answer less sure.
     min_effects
         Smallest change that counts, by metric.
     error_rate
         Chance that two alike sides fail.
     seed
         Of all orders.
+    warnings
+        What makes the answer less sure.
+    most_rounds
+        Rounds that no budget goes beyond; ``None`` where that is not told.
+    command
+        What asks the same question again; empty where that is not told.
     """
 
     project: str
@@ -206,6 +213,8 @@ class GateReport:
     error_rate: float
     seed: int
     warnings: tuple[str, ...] = field(default=())
+    most_rounds: int | None = None
+    command: str = ""
 
     @property
     def regressions(self) -> tuple[GateCell, ...]:

@@ -15,11 +15,17 @@ if TYPE_CHECKING:
     from zbench.model import Comparison
     from zbench.report.gate.nouns import GateCell, GateContrast, GateReport
 
-__all__ = ["change", "counted", "headline", "numbers", "ordered", "ratio", "verdict"]
+__all__ = ["change", "counted", "headline", "numbers", "ordered", "pooled", "ratio", "verdict"]
 
 _ORDER = (Verdict.SLOWER, Verdict.FASTER, Verdict.INCONCLUSIVE, Verdict.SAME)
-_MORE = {"requests": "chattier", "bytes": "bigger", "objects": "more objects"}
-_PASSED, _REGRESSION, _NO_ANSWER = 0, 1, 2
+_MORE = {"requests": "chattier", "bytes": "bigger", "objects": "in more objects"}
+_DIRECTIONS = {
+    "peak_memory": ("bigger", "smaller"),
+    "instructions": ("heavier in instructions", "lighter in instructions"),
+}
+_TIMES = ("slower", "faster")
+_PASSED, _NO_ANSWER = 0, 2
+_UNSURE = "slower?"
 
 
 def headline(report: GateReport) -> str:
@@ -36,7 +42,9 @@ def headline(report: GateReport) -> str:
         One sentence.
     """
     if report.status == _PASSED:
-        return f"Passed: nothing is slower, bigger or chattier; {counted(report.cells)}."
+        unsure = any(verdict(cell) == _UNSURE for cell in report.cells if cell.decides)
+        nothing = "nothing is certain to be" if unsure else "nothing is"
+        return f"Passed: {nothing} slower, bigger or chattier; {counted(report.cells)}."
     if report.status == _NO_ANSWER:
         if report.failed:
             return f"Could not answer: {len(report.failed)} failed, first {report.failed[0].cell}."
@@ -46,7 +54,7 @@ def headline(report: GateReport) -> str:
     parts = [_exact_part(report), *(_cause_part(cause) for cause in causes[:1])]
     times = [cell for cell in report.regressions if not cell.exact or cell.metric == "instructions"]
     if times:
-        parts.append(f"{_name(times[0])} is {change(times[0].comparison)}" + _more(len(times) - 1))
+        parts.append(f"{_name(times[0])} is {change(times[0].comparison, times[0].metric)}" + _more(len(times) - 1))
     return "Regression: " + "; ".join(part for part in parts if part) + "."
 
 
@@ -61,7 +69,8 @@ def _exact_part(report: GateReport) -> str:
 
 
 def _cause_part(cause: GateContrast) -> str:
-    return f"{cause.name} is {change(cause.comparison)} over {cause.cells} cells"
+    verb = "is" if cause.what else "are"
+    return f"{cause.name} {verb} {change(cause.comparison, cause.metric)} over {cause.cells} cells"
 
 
 def _name(cell: GateCell) -> str:
@@ -72,28 +81,35 @@ def _more(count: int) -> str:
     return f" (and {count} more)" if count > 0 else ""
 
 
-def change(comparison: Comparison) -> str:
+def change(comparison: Comparison, metric: str = "time") -> str:
     """Say how far a ratio lies from 1.
 
     Parameters
     ----------
     comparison
         The ratio with its interval.
+    metric
+        What is compared: memory is bigger, not slower.
 
     Returns
     -------
     str
-        For example ``"3.1 % slower [2.4, 3.9]"``.
+        For example ``"3.1 % slower [2.4, 3.9]"``; what lies on the other side of 1 is below 0.
     """
     if not math.isfinite(comparison.ratio):
         return NOTHING
-    word = "slower" if comparison.ratio >= 1 else "faster"
-    told = f"{abs(comparison.ratio - 1) * 100:.2g} % {word}"
+    more, less = _DIRECTIONS.get(metric, _TIMES)
+    side = 1 if comparison.ratio >= 1 else -1
+    told = f"{_percent(side * (comparison.ratio - 1))} % {more if side > 0 else less}"
     if comparison.low == comparison.high or not math.isfinite(comparison.high):
         return told
-    ends = sorted(abs(end - 1) * 100 if (end >= 1) == (comparison.ratio >= 1) else -abs(end - 1) * 100 for end in
-                  (comparison.low, comparison.high))
-    return f"{told} [{ends[0]:.2g}, {ends[1]:.2g}]"
+    low, high = sorted(side * (end - 1) for end in (comparison.low, comparison.high))
+    return f"{told} [{_percent(low)}, {_percent(high)}]"
+
+
+def _percent(share: float) -> str:
+    percent = share * 100
+    return f"{percent:,.0f}" if abs(percent) >= 99.5 else f"{percent:.2g}"
 
 
 def ratio(cell: GateCell | GateContrast) -> str:
@@ -112,7 +128,7 @@ def ratio(cell: GateCell | GateContrast) -> str:
     found = cell.comparison
     if math.isnan(found.ratio):
         return NOTHING
-    if found.p_value is None:
+    if math.isinf(found.ratio) or found.low == found.high:
         return f"{found.ratio:.6g}"
     if not (math.isfinite(found.high) and found.low):
         return f"{found.ratio:.3f} [?]"
@@ -132,9 +148,7 @@ def numbers(cell: GateCell) -> tuple[str, str]:
     tuple of str
         Baseline and candidate.
     """
-    texts = [
-        NOTHING if math.isnan(value) else quantity(value, cell.unit) for value in (cell.baseline, cell.candidate)
-    ]
+    texts = [NOTHING if math.isnan(value) else quantity(value, cell.unit) for value in (cell.baseline, cell.candidate)]
     return texts[0], texts[1]
 
 
@@ -155,7 +169,7 @@ def verdict(cell: GateCell | GateContrast) -> str:
     if found.verdict is Verdict.SLOWER and cell.accepted:
         return "accepted"
     if found.verdict is Verdict.SLOWER and not cell.alarm:
-        return "slower?"
+        return _UNSURE
     return str(found.verdict)
 
 
@@ -179,6 +193,27 @@ def ordered(cells: Iterable[GateCell]) -> list[GateCell]:
         return not cell.is_regression, not cell.decides, not cell.exact, order, -distance
 
     return sorted(cells, key=place)
+
+
+def pooled(report: GateReport) -> list[GateContrast]:
+    """Put first what of the factor levels should be read first.
+
+    Parameters
+    ----------
+    report
+        What was found.
+
+    Returns
+    -------
+    list of GateContrast
+        What fails the gate and explains what moved, what fails it, then slower ones, faster ones and the rest.
+    """
+    causes = {one.what for one in report.explanation}
+
+    def place(one: GateContrast) -> tuple[bool, bool, int]:
+        return not one.is_regression, one.what not in causes, _ORDER.index(one.comparison.verdict)
+
+    return sorted(report.contrasts, key=place)
 
 
 def counted(cells: Iterable[GateCell]) -> str:

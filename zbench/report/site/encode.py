@@ -87,7 +87,7 @@ def pack(matrix: np.ndarray, *, single: bool) -> dict[str, Any]:
     changes = np.ones(numbers.shape, dtype=bool)
     changes[:, 1:] = bits[:, 1:] != bits[:, :-1]
     packed: dict[str, Any] = {"shape": list(numbers.shape), "type": kind[1:]}
-    if changes.mean() < _SPARSE:
+    if np.count_nonzero(changes) < _SPARSE * changes.size:
         packed["at"] = _text(np.flatnonzero(changes).astype("<u4"))
         numbers = numbers[changes]
     return packed | {"data": _text(numbers)}

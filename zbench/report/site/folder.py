@@ -56,7 +56,13 @@ class Manifest:
 
 
 class Folder:
-    """The folder that the site lies in."""
+    """The folder that the site lies in.
+
+    Parameters
+    ----------
+    path
+        Where it is; it is made when something is written.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -207,5 +207,5 @@ def _samples(
 
 def _lay(target: np.ndarray, rows: np.ndarray, numbers: np.ndarray) -> None:
     """Put numbers over others, where they are numbers or nothing was there."""
-    over = np.isfinite(numbers[0]) | ~np.isfinite(target[0, rows])
+    over = np.isfinite(numbers[0]) | (~np.isfinite(target[0, rows]) & ~np.isnan(numbers[0]))
     target[:, rows[over]] = numbers[:, over]

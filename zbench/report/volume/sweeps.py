@@ -141,16 +141,9 @@ def chunk_sweeps(evidence: Evidence, condition: Condition, shape: Shape) -> tupl
     tuple of Sweep
         The largest first; only sweeps of several layouts.
     """
-    found = []
-    for engine in evidence.engines:
-        ours = [
-            configuration
-            for configuration in _timed(evidence, condition)
-            if configuration.engine == engine and not _is_sharded(configuration.layout, shape)
-        ]
-        found.append(_largest(engine, ours, lambda configuration: configuration.chain))
-    kept = [sweep for sweep in found if sweep is not None]
-    return tuple(sorted(kept, key=lambda sweep: -len(sweep.configurations)))
+    unsharded = [cell for cell in _timed(evidence, condition) if not _is_sharded(cell.layout, shape)]
+    found = _sweeps(evidence, unsharded, lambda cell: cell.chain)
+    return tuple(sorted(found, key=lambda sweep: -len(sweep.configurations)))
 
 
 def chain_sweep(evidence: Evidence, condition: Condition) -> Sweep | None:
@@ -168,13 +161,8 @@ def chain_sweep(evidence: Evidence, condition: Condition) -> Sweep | None:
     Sweep or None
         ``None`` where no layout has several chains.
     """
-    timed = _timed(evidence, condition)
-    found = [
-        _largest(engine, [cell for cell in timed if cell.engine == engine], lambda configuration: configuration.layout)
-        for engine in evidence.engines
-    ]
-    kept = [sweep for sweep in found if sweep is not None]
-    return max(kept, key=lambda sweep: len(sweep.configurations), default=None)
+    found = _sweeps(evidence, _timed(evidence, condition), lambda cell: cell.layout)
+    return max(found, key=lambda sweep: len(sweep.configurations), default=None)
 
 
 def _timed(evidence: Evidence, condition: Condition) -> list[Configuration]:
@@ -182,14 +170,16 @@ def _timed(evidence: Evidence, condition: Condition) -> list[Configuration]:
     return [configuration for configuration in evidence.configurations if configuration in timed]
 
 
-def _largest(
-    engine: str, configurations: Sequence[Configuration], shared: Callable[[Configuration], str]
-) -> Sweep | None:
-    common = Counter(map(shared, configurations)).most_common(1)
-    if not common or common[0][1] < 2:
-        return None
-    chosen = tuple(cell for cell in configurations if shared(cell) == common[0][0])
-    return Sweep(engine, common[0][0], chosen)
+def _sweeps(evidence: Evidence, cells: Sequence[Configuration], shared: Callable[[Configuration], str]) -> list[Sweep]:
+    """Find for each engine the most cells that share something, if they are several."""
+    found = []
+    for engine in evidence.engines:
+        ours = [cell for cell in cells if cell.engine == engine]
+        common = Counter(map(shared, ours)).most_common(1)
+        if common and common[0][1] > 1:
+            what = common[0][0]
+            found.append(Sweep(engine, what, tuple(cell for cell in ours if shared(cell) == what)))
+    return found
 
 
 def _is_sharded(layout: str, shape: Shape) -> bool:

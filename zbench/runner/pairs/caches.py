@@ -28,7 +28,7 @@ def with_caches(
     folder: Path,
     timeouts_s: Mapping[str, float],
     report: Callable[[str], None],
-) -> tuple[tuple[Side, Side], dict[str, str]]:
+) -> tuple[Side, Side]:
     """Make what is missing of what benchmarks of both sides share; both sides at once.
 
     Parameters
@@ -48,10 +48,8 @@ def with_caches(
 
     Returns
     -------
-    sides : tuple of Side
-        With their caches.
-    failed : dict
-        From the keys that could not be made to why; benchmarks that need them cannot be measured.
+    tuple of Side
+        With their caches, and why there is none where one could not be made.
     """
     first = {item.cache_key: item for item in items if item.cache_key is not None}
     failed: dict[str, str] = {}
@@ -67,7 +65,10 @@ def with_caches(
             continue
         for place in (0, 1):
             found[place][key] = places[place]
-    return (replace(sides[0], caches=found[0]), replace(sides[1], caches=found[1])), failed
+    return (
+        replace(sides[0], caches=found[0], failures=failed),
+        replace(sides[1], caches=found[1], failures=failed),
+    )
 
 
 def _make(wanted: list[tuple[Side, Path]], item: Item, suite: Path, timeout_s: float) -> None:

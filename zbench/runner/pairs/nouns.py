@@ -6,11 +6,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from zbench.errors import ResultsError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Item", "Kind", "Side", "Turn"]
+__all__ = ["BenchmarkError", "Item", "Kind", "Side", "Skipped", "Turn"]
+
+
+class BenchmarkError(ResultsError):
+    """A benchmark that failed on a side."""
+
+
+class Skipped(ResultsError):  # noqa: N818 - a benchmark that skips itself is no error
+    """A benchmark that says that a side cannot do it."""
 
 
 class Kind(StrEnum):
@@ -35,6 +45,8 @@ class Side:
         Environment variables that the configuration asks for.
     caches
         From the key of each ``setup_cache`` to the folder in which its outcome lies.
+    failures
+        From the key of each ``setup_cache`` that could not be made to why.
     scratch
         Folder for benchmarks without one.
     """
@@ -43,6 +55,7 @@ class Side:
     python: Path
     variables: Mapping[str, str] = field(default_factory=dict)
     caches: Mapping[str, Path] = field(default_factory=dict)
+    failures: Mapping[str, str] = field(default_factory=dict)
     scratch: Path
 
     def folder(self, item: Item) -> Path:
@@ -57,8 +70,17 @@ class Side:
         -------
         Path
             With the outcome of its ``setup_cache``, if it has one.
+
+        Raises
+        ------
+        BenchmarkError
+            If that could not be made.
         """
-        return self.scratch if item.cache_key is None else self.caches[item.cache_key]
+        if item.cache_key is None:
+            return self.scratch
+        if item.cache_key in self.failures:
+            raise BenchmarkError(self.failures[item.cache_key])
+        return self.caches[item.cache_key]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +107,8 @@ class Item:
         Longest time that one answer may take.
     larger_is_better
         Whether more of it is an improvement.
+    asv_cell
+        The benchmark with its parameters as asv writes it, texts in quotes.
     """
 
     environment: str
@@ -96,6 +120,7 @@ class Item:
     cache_key: str | None
     timeout_s: float
     larger_is_better: bool = False
+    asv_cell: str = ""
 
     @property
     def asv_id(self) -> str:
@@ -104,7 +129,7 @@ class Item:
 
     @property
     def cell(self) -> str:
-        """The benchmark with its parameters, as asv writes it."""
+        """The benchmark with its parameters, texts without quotes."""
         return f"{self.name}({', '.join(text for _, text in self.parameters)})" if self.parameters else self.name
 
     @property

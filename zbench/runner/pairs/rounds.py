@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from zbench.errors import ResultsError
-from zbench.runner.pairs.nouns import Item, Kind, Turn
-from zbench.runner.pairs.workers import BenchmarkError, Pair, Skipped
+from zbench.runner.pairs.nouns import BenchmarkError, Item, Kind, Skipped, Turn
+from zbench.runner.pairs.workers import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -61,7 +61,8 @@ class Rounds:
     Parameters
     ----------
     sides
-        From the name of each environment to baseline and candidate, with their caches.
+        Gives, from the name of each environment, baseline and candidate, with their caches; called when the first is
+        needed.
     suite
         Folder of the benchmarks.
     log
@@ -74,7 +75,7 @@ class Rounds:
 
     def __init__(
         self,
-        sides: Mapping[str, tuple[Side, Side]],
+        sides: Callable[[], Mapping[str, tuple[Side, Side]]],
         *,
         suite: Path,
         log: RunLog,
@@ -178,7 +179,7 @@ class Rounds:
         return True
 
     def _pair(self, environment: str, name: str) -> Pair:
-        baseline, candidate = self._sides[environment]
+        baseline, candidate = self._sides()[environment]
         return Pair(baseline, candidate, self._suite, seed=f"{self._seed}/{name}")
 
     def _shuffler(self, name: str) -> random.Random:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from zbench.errors import ResultsError
-from zbench.runner.pairs.nouns import Turn
+from zbench.runner.pairs.nouns import BenchmarkError, Skipped, Turn
 from zbench.runner.process import AnsweringProcess
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from zbench.runner.pairs.nouns import Item, Side
 
-__all__ = ["PYTHON", "SCRIPT", "BenchmarkError", "Pair", "Skipped", "worker"]
+__all__ = ["PYTHON", "SCRIPT", "Pair", "worker"]
 
 SCRIPT = Path(__file__).with_name("asv_worker.py")
 
@@ -30,14 +30,6 @@ _SAMPLE_S = 0.01
 _SIDE_S = 0.04
 _FEWEST, _MOST = 2, 12
 PYTHON = "python"
-
-
-class BenchmarkError(ResultsError):
-    """A benchmark that failed on a side."""
-
-
-class Skipped(ResultsError):  # noqa: N818 - a benchmark that skips itself is no error
-    """A benchmark that says that a side cannot do it."""
 
 
 def worker(side: Side, suite: Path, *, variables: dict[str, str] | None = None) -> AnsweringProcess:
@@ -189,10 +181,10 @@ class Pair:
         Skipped
             If a side says that it cannot do it.
         """
+        folders = [str(side.folder(item)) for side in self._sides]
         self._both(item, do="imported", name=item.asv_id)
-        for place in self._order():
-            side = self._sides[place]
-            self._workers[place].send(do="forked_value", name=item.asv_id, folder=str(side.folder(item)))
+        for process, folder in zip(self._workers, folders, strict=True):
+            process.send(do="forked_value", name=item.asv_id, folder=folder)
         answers = self._answers(item)
         return answers[0]["value"], answers[1]["value"]
 
@@ -210,9 +202,9 @@ class Pair:
         return {**base["packages"], PYTHON: base["python"]}, {**other["packages"], PYTHON: other["python"]}
 
     def _ready(self, item: Item) -> None:
-        for place in (0, 1):
-            side = self._sides[place]
-            self._workers[place].send(do="ready", name=item.asv_id, folder=str(side.folder(item)))
+        folders = [str(side.folder(item)) for side in self._sides]
+        for process, folder in zip(self._workers, folders, strict=True):
+            process.send(do="ready", name=item.asv_id, folder=folder)
         self._answers(item)
 
     def _both(self, item: Item, **message: Any) -> list[dict[str, Any]]:

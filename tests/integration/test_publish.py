@@ -1,0 +1,373 @@
+"""Publishing: what is new is added, machines stay apart, and nothing that cannot be read is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from zbench.cli import main
+from zbench.errors import ResultsError
+from zbench.harness.publish import default_sources, publish
+from zbench.harness.publish.generated import GeneratedHistory
+from zbench.model import Environment, Request, Trace
+from zbench.report.site.encode import from_script, unpack
+from zbench.report.site.pages import SEGMENT
+from zbench.results import Row, Table, environment_id, write_table
+from zbench.results.traces import StoredTrace, read_trace, write_trace
+
+SUITE = GeneratedHistory(benchmarks=10, commits=SEGMENT + 12, engines=1, machines=("box",), stepping=0.3)
+TIME = "read.Case000.time_cell"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "repository"
+    SUITE.write(folder)
+    return folder
+
+
+@pytest.fixture
+def history(made, tmp_path):
+    """A repository that may be changed."""
+    return shutil.copytree(made, tmp_path / "repository")
+
+
+def files(history, machine="box"):
+    """Result files, oldest commit first."""
+    found = (history / "results" / machine).glob("*-py3.11.json")
+    return sorted(found, key=lambda path: json.loads(path.read_text(encoding="utf-8"))["date"])
+
+
+def edit(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+
+
+def data(site, key):
+    return from_script((site / "data" / f"{key}.js").read_bytes())
+
+
+def values(site, name=TIME, line=0):
+    """Numbers of a line by the keys of its positions."""
+    head, index = data(site, f"b/{name}"), data(site, "index")
+    parts = [data(site, f"b/{name}.{number}")["lines"] for number in range(head["segments"])]
+    whole = np.concatenate([unpack(part[str(line)]["v"]) for part in parts if str(line) in part], axis=1)
+    return {index["positions"][at][1]: whole[:, column] for column, at in enumerate(head["lines"][line]["positions"])}
+
+
+def content(site):
+    return {path.relative_to(site): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+
+
+def test_every_number_of_every_file_is_on_the_site(history, tmp_path):
+    done = publish([history / "results"], tmp_path / "site", repository=history)
+    assert (done.pages, done.cells, done.columns, done.problems, done.added) == (10, 250, SEGMENT + 12, (), False)
+    found = values(tmp_path / "site")
+    for path in files(history):
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        np.testing.assert_allclose(found[raw["commit_hash"]], raw["results"][TIME][0], rtol=1e-6)
+    index = data(tmp_path / "site", "index")
+    assert sorted(position[5] for position in index["positions"])[:2] == ["Change number 0", "Change number 1"]
+
+
+def test_what_is_new_is_put_behind_what_is_there(history, tmp_path):
+    *_, last = files(history)
+    aside = shutil.move(last, tmp_path / "aside")
+    site = tmp_path / "site"
+    publish([history / "results"], site, repository=history)
+    before = content(site)
+    shutil.move(aside, last)
+    done = publish([history / "results"], site, repository=history)
+    assert done.added
+    changed = {str(path) for path, text in content(site).items() if before.get(path) != text}
+    # The first piece of every page has 128 positions, and none of them is new.
+    heads = {f"data/b/{page['name']}.js" for page in data(site, "index")["pages"]}
+    tails = {head.replace(".js", ".1.js") for head in heads}
+    assert changed == heads | tails | {"data/index.js", "manifest.json"}
+    again = tmp_path / "again"
+    publish([history / "results"], again, repository=history)
+    one, other = values(site), values(again)
+    assert set(one) == set(other)
+    for commit, numbers in one.items():
+        np.testing.assert_array_equal(numbers, other[commit])
+
+
+def told(site):
+    """What is said of the steps, by what does not depend on the order of reading."""
+    index = data(site, "index")
+    found = {}
+    for page in index["pages"]:
+        for line in data(site, f"b/{page['name']}")["lines"]:
+            for row, column, *_, before, after, _, _ in line["steps"]:
+                key = page["name"], row, index["positions"][line["positions"][column]][1]
+                found[key] = after / before
+    return found
+
+
+def test_steps_are_found_when_they_come(history, tmp_path):
+    site = tmp_path / "site"
+    late = files(history)[100:]
+    for path in late:
+        shutil.move(path, tmp_path)
+    publish([history / "results"], site, repository=history)
+    early = told(site)
+    for part in (late[:20], late[20:]):
+        for path in part:
+            shutil.move(tmp_path / path.name, path)
+        assert publish([history / "results"], site, repository=history).added
+    again = tmp_path / "again"
+    publish([history / "results"], again, repository=history)
+    grown, whole = told(site), told(again)
+    assert len(whole) > len(early) + 5
+    # A step may be placed one commit beside it, where noise leaves that open.
+    assert len(set(grown) ^ set(whole)) <= max(1, 0.03 * len(whole))
+    shared = set(grown) & set(whole)
+    assert [grown[key] for key in sorted(shared)] == pytest.approx([whole[key] for key in sorted(shared)], rel=0.01)
+
+
+def test_nothing_is_written_when_nothing_is_new(history, tmp_path):
+    site = tmp_path / "site"
+    publish([history / "results"], site, repository=history)
+    before = content(site)
+    # Copied or checked out again, files have other times and the same content.
+    for path in files(history):
+        path.touch()
+    done = publish([history / "results"], site, repository=history)
+    assert (done.written, done.added) == (0, True)
+    after = content(site)
+    del (
+        before[next(path for path in before if path.name == "manifest.json")],
+        after[next(path for path in after if path.name == "manifest.json")],
+    )
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda history: edit(files(history)[-1], date=1), id="older"),
+        pytest.param(lambda history: files(history)[3].unlink(), id="removed"),
+        pytest.param(lambda history: edit(files(history)[3], results={}), id="changed"),
+        pytest.param(lambda history: edit(history / "results" / "benchmarks.json", **{TIME: {"unit": "s"}}), id="unit"),
+    ],
+)
+def test_what_cannot_be_added_is_read_anew(history, tmp_path, change):
+    site = tmp_path / "site"
+    publish([history / "results"], site, repository=history)
+    change(history)
+    assert not publish([history / "results"], site, repository=history).added
+    again = tmp_path / "again"
+    publish([history / "results"], again, repository=history)
+    assert sorted(content(site)) == sorted(content(again))
+    assert content(site).keys() == content(again).keys()
+    one, other = values(site), values(again)
+    assert list(one) == list(other)
+
+
+def test_an_older_commit_that_comes_later_takes_its_place(history, tmp_path):
+    site = tmp_path / "site"
+    path = files(history)[5]
+    shutil.move(path, tmp_path / "aside")
+    publish([history / "results"], site, repository=history)
+    shutil.move(tmp_path / "aside", path)
+    assert not publish([history / "results"], site, repository=history).added
+    order = [json.loads(one.read_text(encoding="utf-8"))["commit_hash"] for one in files(history)]
+    assert list(values(site)) == order
+
+
+def test_a_publication_that_was_ended_half_way_is_begun_anew(history, tmp_path):
+    site = tmp_path / "site"
+    publish([history / "results"], site, repository=history)
+    before = content(site)
+    (site / "manifest.json").unlink()
+    (site / "data" / "b" / f"{TIME}.1.js").write_bytes(b"zbench(")
+    assert not publish([history / "results"], site, repository=history).added
+    assert (site / "data" / "b" / f"{TIME}.1.js").read_bytes() in before.values()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param("aaaaaaaa-cut.json", '{"commit_hash": "aaaa', id="cut"),
+        pytest.param("notes.json", '{"of": "another program"}', id="foreign"),
+        pytest.param("empty.json", "", id="empty"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_and_kept(history, tmp_path, name, text):
+    path = history / "results" / "box" / name
+    path.write_text(text, encoding="utf-8")
+    done = publish([history / "results"], tmp_path / "site", repository=history)
+    assert str(path) in done.problems[0]
+    assert done.columns == SEGMENT + 12
+    assert path.read_text(encoding="utf-8") == text
+    assert str(path) in data(tmp_path / "site", "index")["problems"][0]
+    again = publish([history / "results"], tmp_path / "site", repository=history)
+    assert (again.problems, again.written) == (done.problems, 0)
+
+
+def test_without_its_index_a_suite_is_still_shown(history, tmp_path):
+    (history / "results" / "benchmarks.json").write_text("{cut", encoding="utf-8")
+    done = publish([history / "results"], tmp_path / "site", repository=history)
+    assert "benchmarks.json" in done.problems[0]
+    head = data(tmp_path / "site", f"b/{TIME}")
+    assert (head["names"], head["measure"]["unit"]) == (["parameter 1", "parameter 2", "parameter 3"], "s")
+
+
+def test_numbers_of_an_older_version_have_a_page_of_their_own(history, tmp_path):
+    path = files(history)[0]
+    results = json.loads(path.read_text(encoding="utf-8"))["results"]
+    results[TIME][2] = "0 of long ago"
+    edit(path, results=results)
+    publish([history / "results"], tmp_path / "site", repository=history)
+    pages = {page["title"]: page["columns"] for page in data(tmp_path / "site", "index")["pages"]}
+    assert pages[TIME] == SEGMENT + 11
+    assert pages[f"{TIME} (version 0 of lon)"] == 1
+
+
+def test_histories_of_two_machines_are_merged_and_never_joined(made, tmp_path):
+    other = tmp_path / "other"
+    GeneratedHistory(benchmarks=10, commits=5, engines=1, machines=("laptop",)).write(other)
+    for path in (other / "results" / "laptop").glob("*-py3.11.json"):
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        # One of the pool: the same name, another processor.
+        twin = raw | {"params": raw["params"] | {"cpu": "another processor"}, "env_name": "py3.11-twin"}
+        path.with_name(f"twin-{path.name}").write_text(json.dumps(twin), encoding="utf-8")
+    publish([made / "results", other / "results"], tmp_path / "site", repository=made)
+    index = data(tmp_path / "site", "index")
+    assert sorted((one["machine"], one["cpu"]) for one in index["machines"]) == [
+        ("box", "a processor"), ("laptop", "a processor"), ("laptop", "another processor"),
+    ]  # fmt: skip
+    lines = data(tmp_path / "site", f"b/{TIME}")["lines"]
+    assert sorted(len(line["positions"]) for line in lines) == [5, 5, SEGMENT + 12]
+    assert len({line["machine"] for line in lines}) == 3
+
+
+def test_one_history_given_twice_is_there_once(made, tmp_path):
+    shutil.copytree(made / "results", tmp_path / "copy")
+    done = publish([made / "results", tmp_path / "copy"], tmp_path / "site", repository=made)
+    assert (done.cells, done.columns) == (250, SEGMENT + 12)
+
+
+ENVIRONMENT = Environment(
+    machine="box", os="Linux", cpu="a cpu", cores=2, memory_bytes=1, python="3.11.9", packages=(("zarr", "2.16.0"),),
+    threads=(), filesystem="ext4",
+)  # fmt: skip
+CELL = {"source": "zbench", "dataset": "tomogram", "engine": "zarr-python", "store": "local", "layout": "v2-c64",
+        "chain": "none"}  # fmt: skip
+
+
+@pytest.fixture
+def sweep(tmp_path, rng):
+    """Three releases and one that could not be had; reading becomes three times slower, and chattier, with 3.0.0."""
+    folder = tmp_path / "sweep" / "zarr" / "history"
+    releases = {"2.16.0": 1.0, "2.18.7": 1.0, "3.0.0": 3.0}
+    rows, environments, points = [], {}, []
+    for release, factor in releases.items():
+        environment = replace(ENVIRONMENT, packages=(("numpy", "1.26.4"), ("zarr", release)))
+        identity = environment_id(environment)
+        environments[identity] = environment
+        samples = tuple((0.01 * factor * np.exp(0.02 * rng.normal(size=6))).tolist())
+        place = CELL | {"run": f"zarr=={release}", "environment": identity, "pattern": "read_whole"}
+        rows.append(Row(**place, metric="wall_time", unit="s", value=float(np.median(samples)), samples=samples,
+                        cache_state="warm", processes=6))  # fmt: skip
+        rows.append(Row(**place, metric="requests", unit="requests", value=10 * factor))
+        points.append({"run": f"zarr=={release}", "release": release, "gap": "", "pins": []})
+    points.insert(2, {"run": "zarr==2.99", "release": "2.99", "gap": "it cannot be installed", "pins": []})
+    write_table(folder / "results.json", Table(tuple(rows), environments))
+    raw = {"schema_version": 1, "kind": "sweep", "axis": "zarr", "dataset": "tomogram", "points": points}
+    (folder / "history.json").write_text(json.dumps(raw), encoding="utf-8")
+    return folder
+
+
+def test_a_sweep_is_a_line_of_releases_with_its_gaps_and_steps(sweep, tmp_path):
+    publish([sweep], tmp_path / "site", repository=tmp_path)
+    index = data(tmp_path / "site", "index")
+    assert {page["title"] for page in index["pages"]} == {
+        "zarr-releases.read_whole.wall_time", "zarr-releases.read_whole.requests",
+    }  # fmt: skip
+    for page in index["pages"]:
+        (line,) = data(tmp_path / "site", f"b/{page['name']}")["lines"]
+        assert [index["positions"][at][3] for at in line["positions"]] == ["2.16.0", "2.18.7", "2.99", "3.0.0"]
+        assert line["notes"] == [[2, "it cannot be installed"]]
+        ((_, column, before, *_),) = line["steps"]
+        assert (column, before) == (3, 1)
+        assert len({line["environments"][at] for at in (0, 1, 3)}) == 3
+    changes = [dict(zip(index["changeFields"], told, strict=True)) for told in index["changes"]]
+    assert [change["worse"] for change in changes] == [1, 1]
+    assert next(position[6] for position in index["positions"] if position[3] == "3.0.0").endswith("v3.0.0")
+
+
+def test_suites_sweeps_and_traces_are_one_site(made, sweep, tmp_path):
+    trace = StoredTrace(cell={"pattern": "xy_plane"}, trace=Trace((Request(operation="get", key="c/0", offset_ns=5),)))
+    write_trace(tmp_path / "a.trace.json", trace)
+    assert read_trace(tmp_path / "a.trace.json") == trace
+    (tmp_path / "b.trace.json").write_text('{"kind": "other"}', encoding="utf-8")
+    sources = [made / "results", sweep, tmp_path / "a.trace.json", tmp_path / "b.trace.json"]
+    done = publish(sources, tmp_path / "site", repository=made)
+    assert done.pages == 12
+    (problem,) = done.problems
+    assert "b.trace.json" in problem
+    (summary,) = data(tmp_path / "site", "index")["traces"]
+    assert data(tmp_path / "site", f"t/{summary['name']}")["requests"][0]["key"] == "c/0"
+
+
+def test_a_table_of_runs_is_shown_by_commit_or_run(tmp_path):
+    environments = {"e": ENVIRONMENT}
+    place = CELL | {"environment": "e", "metric": "wall_time", "unit": "s", "pattern": "full_read"}
+    rows = [Row(**place, run=f"run {at}", value=1.0 + at, low=0.5, high=9.0, confidence=0.95) for at in range(2)]
+    rows.append(Row(**place | {"chain": "zstd-5"}, run="run 1", value=None, note="refused: too new"))
+    rows.append(Row(**place, run="x", commit="c" * 40, value=7.0))
+    write_table(tmp_path / "results.json", Table(tuple(rows), environments))
+    publish([tmp_path / "results.json"], tmp_path / "site", repository=tmp_path)
+    pages = {page["axis"]: page["name"] for page in data(tmp_path / "site", "index")["pages"]}
+    assert set(pages) == {"commit", "run"}
+    found = values(tmp_path / "site", pages["run"])
+    assert list(found) == ["run 0", "run 1"]
+    np.testing.assert_array_equal(found["run 1"], [2.0, np.inf])
+    assert values(tmp_path / "site", pages["commit"]) == {"c" * 40: [7.0]}
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(made, tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ResultsError, match="a folder of its own"):
+        publish([made / "results"], tmp_path, repository=made)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_without_results_there_is_no_site(tmp_path):
+    (tmp_path / "notes.json").write_text('{"a": 1}', encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"there are none.*notes\.json"):
+        publish([tmp_path / "notes.json"], tmp_path / "site", repository=tmp_path)
+    assert not (tmp_path / "site").exists()
+
+
+def test_commits_have_tags_messages_and_addresses(history, tmp_path):
+    commit = json.loads(files(history)[2].read_text(encoding="utf-8"))["commit_hash"]
+    subprocess.run(["git", "-C", history, "tag", "v1.0", commit], check=True)
+    edit(history / "asv.conf.json", show_commit_url="https://example.org/commit/")
+    publish([history / "results"], tmp_path / "site", repository=history)
+    (position,) = [one for one in data(tmp_path / "site", "index")["positions"] if one[1] == commit]
+    assert position[3:] == [
+        "v1.0", 1_500_172_800_000, "Change number 2", f"https://example.org/commit/{commit}",
+    ]  # fmt: skip
+
+
+def test_the_command_publishes_what_lies_where_it_should(history, tmp_path):
+    results = history / ".asv" / "results"
+    results.parent.mkdir()
+    shutil.move(history / "results", results)
+    assert default_sources(history) == (results,)
+    (results / "box" / "cut.json").write_text("{", encoding="utf-8")
+    arguments = ["publish", "--repository", str(history), "--output", str(tmp_path / "site"), "--title", "Mine"]
+    ran = CliRunner().invoke(main, arguments)
+    assert ran.exit_code == 0, ran.output
+    assert f"10 benchmarks, 250 cells, up to {SEGMENT + 12} positions" in ran.output
+    assert "cut.json" in ran.output
+    assert "<title>Mine</title>" in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    again = CliRunner().invoke(main, [*arguments, "--rebuild"])
+    assert "made anew" in again.output
