@@ -23,6 +23,9 @@ export ZBENCH_DATA_MIRROR := $(CURDIR)/../shared/corpus
 endif
 endif
 
+# Where this is set every import compiles its source anew, in every process of every benchmark and test.
+unexport PYTHONDONTWRITEBYTECODE
+
 # uv would answer a missing interpreter with a download.
 export UV_PYTHON_DOWNLOADS := never
 
@@ -102,6 +105,10 @@ amplification: $(INSTALLED) ## Count requests of real reads and hold them agains
 study-steps: $(INSTALLED) ## Find known steps in generated histories, beside asv's own detection
 	@$(BIN)/zbench study steps
 
+.PHONY: study-publish
+study-publish: $(INSTALLED_TEST) browser ## Publish generated histories beside asv publish, and visit the site in a browser
+	@$(BIN)/zbench study publish
+
 .PHONY: sweep
 sweep: $(INSTALLED) ## Count and time the releases of zarr and write docs/results/zarr-requests.md and zarr-sweep.md
 	@$(BIN)/zbench sweep zarr --output docs/results
@@ -114,6 +121,11 @@ test: $(INSTALLED_TEST) browser ## Run the tests with branch coverage, then the 
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/python .ci/contract.py
+
+.PHONY: test-long
+test-long: $(INSTALLED_TEST) ## Kill a run at 30 moments; measure 512 MiB within 3 GiB of memory, and of 4 GiB within 1 GiB (an hour)
+	@ZBENCH_KILLS=30 $(BIN)/python -m pytest --timeout 3600 -k killed tests/integration/test_cryoet.py
+	ZBENCH_LARGE=1 $(BIN)/python -m pytest -s tests/integration/test_large.py
 
 .PHONY: lint
 lint: $(INSTALLED_LINT) ## Check style, types, floors, docstrings, spelling, workflows, scripts and the Dockerfile

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+import pooch  # noqa: F401 - for the reason below: zbench imports it where a volume is first asked for
+
 from zbench.cell import store_cells, stored
 from zbench.engines import engine
 from zbench.errors import RefusedError

@@ -10,25 +10,26 @@ import sys
 from dataclasses import astuple, replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from zbench.cell import cell_fields, store_cell
+from zbench.cell import cell_fields, open_array, store_cell
 from zbench.environment import filesystem_of
 from zbench.errors import RefusedError, ResultsError
 from zbench.grid import CellSpec
 from zbench.model import CacheState, StoreKind, StoreSpec
 from zbench.probes import ColdMethod, CounterReader, Counters, MemoryMethod
 from zbench.runner.deep import DeepRun, measure_deep, take_until
+from zbench.runner.deep_child import deep_instructions, deep_memory, main
 from zbench.runner.deep_sampling import (
+    LARGE_BYTES,
     DeepSample,
     DeepSampler,
     Opening,
     Operation,
-    deep_instructions,
-    deep_memory,
-    main,
+    operation_on,
 )
 from zbench.stats.adaptive import StoppingRule, StopReason
 from zbench.stats.outliers import Cause
@@ -206,7 +207,10 @@ class Steps:
         self.seen = []
         numbers = count()
         self.operation = Operation(
-            lambda: self.note("open", next(numbers)), lambda array: self.note("execute", array), is_read=is_read
+            lambda: self.note("open", next(numbers)),
+            lambda array: self.note("execute", array),
+            lambda array: self.note("begin", array),
+            is_read=is_read,
         )
 
     def note(self, what, number):
@@ -215,8 +219,8 @@ class Steps:
 
 
 class Place:
-    def __init__(self, folder, kind=StoreKind.LOCAL):
-        self.store = StoreSpec(kind=kind, location=str(folder))
+    def __init__(self, folder, kind=StoreKind.LOCAL, logical_bytes=LARGE_BYTES - 1):
+        self.store, self.logical_bytes = StoreSpec(kind=kind, location=str(folder)), logical_bytes
 
 
 @pytest.fixture
@@ -225,8 +229,8 @@ def counters():
         yield reader
 
 
-def sampler_of(steps, place, counters, cache=CacheState.WARM):
-    return DeepSampler(steps.operation, place, cache=cache, method=ColdMethod.FADVISE, counters=counters)
+def sampler_of(steps, place, counters, cache=CacheState.WARM, **how):
+    return DeepSampler(steps.operation, place, cache=cache, method=ColdMethod.FADVISE, counters=counters, **how)
 
 
 def test_warm_samples_read_one_array_that_was_opened_after_the_warm_up(tmp_path, counters):
@@ -235,6 +239,37 @@ def test_warm_samples_read_one_array_that_was_opened_after_the_warm_up(tmp_path,
     sampler.take()
     sampler.take()
     assert steps.seen == [("open", 0), ("execute", 0), ("open", 1), ("execute", 1), ("execute", 1)]
+
+
+def test_a_large_volume_warms_up_on_its_first_chunks(tmp_path, counters):
+    steps = Steps()
+    sampler = sampler_of(steps, Place(tmp_path, logical_bytes=LARGE_BYTES), counters)
+    sampler.take()
+    assert steps.seen == [("open", 0), ("begin", 0), ("open", 1), ("execute", 1)]
+    assert sampler.reached.startswith("the first chunks before the first time")
+    assert sampler.memory is None
+
+
+@pytest.mark.parametrize("logical_bytes", [1, LARGE_BYTES])
+def test_memory_is_that_of_a_whole_execution_which_is_not_timed(tmp_path, counters, logical_bytes):
+    steps = Steps()
+    sampler = sampler_of(steps, Place(tmp_path, logical_bytes=logical_bytes), counters, peak=True)
+    assert steps.seen[:2] == [("open", 0), ("execute", 0)]
+    assert sampler.memory.peak_bytes > 0
+
+
+@pytest.mark.parametrize("operation", ["full_read", "write"])
+def test_the_first_chunks_are_two_objects_on_each_axis(tmp_path, operation):
+    cell = cell_of("zarr-python", tmp_path, edge=32, layout="v3-c4-s8")
+    asked = []
+    with operation_on(cell, operation, tmp_path) as found:
+        array = found.open()
+        spy = SimpleNamespace(
+            read_box=lambda box: asked.append(array.read_box(box)),
+            write_box=lambda box, values: asked.append((array.write_box(box, values), array.read_box(box))[1]),
+        )
+        found.begin(spy)
+    assert (asked[0] == open_array(cell).read()[:16, :16, :16]).all()
 
 
 def test_every_cold_sample_opens_the_array_anew(tmp_path, counters):
@@ -271,7 +306,7 @@ def test_arrays_of_earlier_samples_are_gone_when_a_store_is_made_cold(tmp_path, 
         return Held(gone)
 
     gc.collect()
-    operation = Operation(open_one, lambda _: None, is_read=True)
+    operation = Operation(open_one, lambda _: None, lambda _: None, is_read=True)
     sampler = DeepSampler(
         operation, Place(tmp_path), cache=CacheState.COLD, method=ColdMethod.FADVISE, counters=counters
     )

@@ -15,7 +15,9 @@ from zbench.cli import main
 from zbench.errors import ResultsError
 from zbench.harness.publish import default_sources, publish
 from zbench.harness.publish.generated import GeneratedHistory
-from zbench.model import Environment, Request, Trace
+from zbench.model import Comparison, Environment, Request, Trace, Verdict
+from zbench.report.gate.nouns import GateCell, GateReport
+from zbench.report.gate.record import gate_json
 from zbench.report.site.encode import from_script, unpack
 from zbench.report.site.pages import SEGMENT
 from zbench.results import Row, Table, environment_id, write_table
@@ -314,6 +316,47 @@ def test_suites_sweeps_and_traces_are_one_site(made, sweep, tmp_path):
     assert "b.trace.json" in problem
     (summary,) = data(tmp_path / "site", "index")["traces"]
     assert data(tmp_path / "site", f"t/{summary['name']}")["requests"][0]["key"] == "c/0"
+
+
+def gate_of(number, *, ratio, verdict, machine="box"):
+    """What a gate found between two commits: a time that moved, or not, and a count that stayed."""
+    moved = Comparison(ratio=ratio, low=ratio * 0.98, high=ratio * 1.02, p_value=0.001, verdict=verdict)
+    same = Comparison(ratio=1.0, low=1.0, high=1.0, p_value=None, verdict=Verdict.SAME)
+    place = {"environment": "py3.11", "benchmark": "read.X.time_read", "parameters": {"engine": "zarrs"}}
+    cells = (
+        GateCell(**place, metric="wall_time", unit="s", baseline=1.0, candidate=ratio, comparison=moved, blocks=9),
+        GateCell(**place, metric="value", unit="requests", baseline=8.0, candidate=8.0, comparison=same),
+    )
+    return GateReport(
+        project="tiny", baseline=f"c{number}", candidate=f"c{number + 1}", cells=cells, contrasts=(), explanation=(),
+        commits=(f"{number}" * 40, f"{number + 1}" * 40), machine={"machine": machine, "cpu": "a cpu"}, failed=(),
+        environments=("py3.11",), packages={"py3.11": (("zarr", "3.0.0", "3.1.0"),)}, skipped=(), rounds=9,
+        spent_s=1.0, budget_s=2.0, min_effects={"wall_time": 0.03}, error_rate=0.01, seed=1,
+    )  # fmt: skip
+
+
+def test_gates_are_shown_with_the_changes_that_they_are_sure_of(tmp_path):
+    gates = tmp_path / "gates"
+    for number, (ratio, verdict) in enumerate([(1.2, Verdict.SLOWER), (1.01, Verdict.INCONCLUSIVE)], start=1):
+        (gates / f"run {number}").mkdir(parents=True)
+        path = gates / f"run {number}" / "gate.json"
+        path.write_text(gate_json(gate_of(number, ratio=ratio, verdict=verdict)), encoding="utf-8")
+        done = publish([gates], tmp_path / "site", repository=tmp_path)
+    assert done.problems == ()
+    index = data(tmp_path / "site", "index")
+    (change,) = [dict(zip(index["changeFields"], told, strict=True)) for told in index["changes"]]
+    assert (change["page"], change["worse"], change["ratio"]) == ("gate.read.X.time_read.wall_time", 1, 1.2)
+    assert (change["low"], change["high"]) == (pytest.approx(1.176), pytest.approx(1.224))
+    assert index["positions"][change["position"]][1] == "2" * 40
+    # The second gate measured the second commit anew: the first one's number stays.
+    assert list(values(tmp_path / "site", change["page"])) == ["1" * 40, "2" * 40, "3" * 40]
+
+
+def test_a_gate_that_was_changed_is_named(tmp_path):
+    path = tmp_path / "gate.json"
+    path.write_text(gate_json(gate_of(1, ratio=1.2, verdict=Verdict.SLOWER)).replace("1.2", '"fast"'), encoding="utf-8")
+    with pytest.raises(ResultsError, match="zbench gate wrote it"):
+        publish([path], tmp_path / "site", repository=tmp_path)
 
 
 def test_a_table_of_runs_is_shown_by_commit_or_run(tmp_path):

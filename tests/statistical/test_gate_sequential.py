@@ -233,6 +233,11 @@ def test_an_undecided_stage_says_what_deciding_costs():
     assert 0.03 < stage.detectable < 0.1
 
 
+def test_noise_that_no_number_of_blocks_could_average_out_has_no_cost():
+    rule = SequentialRule(error_rate=1e-3, min_effect=1e-5)
+    assert rule.decide(scattered(0.0, 0.5, 20), blocks_left=40).needed is None
+
+
 def test_values_without_noise_are_decided_at_the_first_look_that_can():
     rule = SequentialRule(error_rate=1e-4, min_effect=0.005)
     assert stop([0.0] * 60, rule).blocks == 5
@@ -254,6 +259,7 @@ def test_a_plan_of_one_look_is_possible():
     "wrong",
     [
         pytest.param({"error_rate": 0.0}, id="no error"),
+        pytest.param({"error_rate": 0.5}, id="an error like a coin's"),
         pytest.param({"min_effect": 0.0}, id="no effect"),
         pytest.param({"confidence": 1.0}, id="certainty"),
         pytest.param({"fewest": 2}, id="two blocks"),

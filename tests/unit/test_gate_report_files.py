@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from gate_reports import ENVIRONMENT, compared, counted, pooled_over, report, timed
+from gate_reports import ENVIRONMENT, counted, pooled_over, report, timed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -272,7 +272,7 @@ def test_names_of_benchmarks_stay_text_in_a_comment():
     words = "".join(child.content for child in inline if child.type == "text")
     spoken = re.sub("<code>.*?</code>", "", markdown(nasty()).split("#### Failed")[0])
     assert "octocat" in words
-    assert not re.search(r"@octocat|#12|www\.example", spoken)
+    assert not re.search(r"@octocat|(?<!&)#12|www\.example", spoken)
 
 
 def test_rows_of_a_table_have_the_cells_of_its_head():
@@ -300,7 +300,8 @@ def test_a_comment_shows_what_is_worse_and_folds_the_rest():
     shown, folded = text.split("<details>", 1)
     assert re.findall("^#### (.*)$", shown, re.MULTILINE) == ["Failed", "Exact changes", "What explains it", "Slower"]
     assert re.findall("<summary>(.*)</summary>", text) == [
-        "Factor levels", "Faster (1)", "Inconclusive (1)", "Same (1)", "Skipped (1)", "Environments", "How to ask again",
+        "Factor levels", "Faster (1)", "Inconclusive (1)", "Same (1)", "Skipped (1)", "Environments",
+        "How to ask again",
     ]  # fmt: skip
     assert "3 requests | 4 requests | 1.33333 |" in shown
     assert "`──" not in shown

@@ -282,6 +282,13 @@ def test_frames_without_places_keep_their_order(tmp_path, values):
     np.testing.assert_array_equal(read_voxels(volume), values)
 
 
+def test_frames_in_a_zip_are_read_as_those_of_a_file(tmp_path, values):
+    path = zipped(tmp_path / "a", {"a.dcm": frames(values, [0, 2, 4, 6, 8])})
+    volume = read_file(path)
+    np.testing.assert_array_equal(read_voxels(volume), values)
+    np.testing.assert_array_equal(read_voxels(volume, Box((3, 0, 0), (5, 2, 2))), values[3:, :2, :2])
+
+
 @pytest.mark.parametrize("hold", HOLDERS[:2])
 def test_only_the_planes_of_a_box_are_decoded(tmp_path, values, hold):
     files = planes(values)
@@ -324,6 +331,9 @@ def test_a_compression_that_needs_a_package_names_it(tmp_path, values, monkeypat
         ),
         pytest.param({"PhotometricInterpretation": "PALETTE COLOR"}, RefusedError, "PALETTE COLOR, with", id="palette"),
         pytest.param({"Rows": None}, DataError, "says how many rows", id="no rows"),
+        pytest.param(
+            {"NumberOfFrames": 2**31 - 1}, DataError, "100000 frames at most: .* says 2147483647", id="frames"
+        ),
     ],
 )
 def test_a_series_with_a_plane_that_does_not_fit_is_refused(tmp_path, values, told, error, match):

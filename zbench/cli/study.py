@@ -17,6 +17,7 @@ from zbench.harness.amplification import amplification as count_amplification
 from zbench.harness.overhead import OverheadPlan
 from zbench.harness.overhead import overhead as measure_overhead
 from zbench.harness.phantom import calibrate
+from zbench.harness.publish.study import PublishPlan, study_publish
 from zbench.harness.step_study import StepsPlan, study_steps
 
 if TYPE_CHECKING:
@@ -145,6 +146,17 @@ def steps(*, output: Path, sweep: Path) -> None:
     """Find known steps in generated histories, beside asv's own detection; write steps.md."""
     with _shown() as report:
         paths = study_steps(output, plan=StepsPlan(sweep=sweep if sweep.is_dir() else None), report=report.step)
+    _tell(paths)
+
+
+@study.command()
+@_output("the page")
+@click.option("--benchmarks", type=click.IntRange(10), default=100, show_default=True, help="Number of benchmarks.")
+@click.option("--commits", type=click.IntRange(50), default=1000, show_default=True, help="Number of commits.")
+def publish(*, output: Path, benchmarks: int, commits: int) -> None:
+    """Publish generated histories beside asv and visit the site in a browser; write publish.md."""
+    with _shown() as report:
+        paths = study_publish(output, plan=PublishPlan(benchmarks=benchmarks, commits=commits), report=report.step)
     _tell(paths)
 
 

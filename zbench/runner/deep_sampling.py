@@ -6,36 +6,28 @@ It imports with numpy, zarr, numcodecs and pooch alone, so that a worker of any 
 from __future__ import annotations
 
 import gc
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zbench.cell import blank_array, cell_fields, cell_pattern, open_array, read, restored_cell
-from zbench.datasets import cache_folder
-from zbench.errors import RefusedError, ResultsError
-from zbench.grid import CellSpec
-from zbench.model import CacheState
+from zbench.cell import blank_array, cell_pattern, open_array, read
+from zbench.errors import RefusedError
+from zbench.model import Box, CacheState
 from zbench.probes import (
     CounterReader,
-    MemoryMethod,
     PeakMemory,
-    Region,
     chill,
-    count_instructions,
     peak_memory,
     residency,
 )
 from zbench.runner.plan import WRITE
 from zbench.runner.sampling import timed
+from zbench.units import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,25 +36,22 @@ if TYPE_CHECKING:
 
     from zbench.cell import StoredCell
     from zbench.engines import Array
-    from zbench.probes import ColdMethod, Counters, Instructions
+    from zbench.probes import ColdMethod, Counters
 
 __all__ = [
+    "LARGE_BYTES",
     "DeepSample",
     "DeepSampler",
     "Opening",
     "Operation",
-    "deep_instructions",
-    "deep_memory",
     "deep_sampler",
-    "main",
+    "operation_on",
 ]
 
 # Other processes may read a store again between its leaving the page cache and the proof of it.
 _ATTEMPTS = 3
-# It ends with this process, even if that is killed.
-_CHILD = (
-    "from zbench.runner.following import end_with; end_with({}); from zbench.runner.deep_sampling import main; main()"
-)
+# From so many bytes on, an execution takes a second or so, whoever executes it.
+LARGE_BYTES = 256 * MIB
 
 
 class Opening(StrEnum):
@@ -102,12 +91,15 @@ class Operation:
         Makes the array ready that one execution needs.
     execute
         Does it.
+    begin
+        Reads or writes the first chunks alone.
     is_read
         Whether it leaves the array as it was.
     """
 
     open: Callable[[], Array]
     execute: Callable[[Array], None]
+    begin: Callable[[Array], object]
     is_read: bool
 
 
@@ -156,8 +148,10 @@ class DeepSampler:
             raise RefusedError(msg)
         self._operation, self._store, self._method, self._counters = operation, cell.store, method, counters
         self.not_cold = 0
-        # The first execution pays for imports, thread pools and caches that the others find ready.
-        self.memory = _first(operation, peak=peak)
+        # The first execution pays for imports, thread pools and caches that the others find ready. Where an execution
+        # takes a second they are little beside it, and the first chunks alone make them ready, too.
+        self._is_begun = cell.logical_bytes >= LARGE_BYTES and not peak
+        self.memory = self._first(peak=peak)
         if cache is CacheState.COLD:
             self.take, self.opening = self._take_cold, Opening.SEPARATE
             self.reached = self._chilled()
@@ -165,6 +159,14 @@ class DeepSampler:
         self.take, self.opening = self._take_warm, Opening.OUTSIDE
         self._array = operation.open() if operation.is_read else None
         self.reached = self._warmth()
+
+    def _first(self, *, peak: bool) -> PeakMemory | None:
+        array = self._operation.open()
+        if peak:
+            # Later executions find memory that the allocator has kept of this one.
+            return peak_memory(lambda: self._operation.execute(array))
+        (self._operation.begin if self._is_begun else self._operation.execute)(array)
+        return None
 
     def _take_warm(self) -> DeepSample:
         return self._take(self._operation.open() if self._array is None else self._array)
@@ -197,22 +199,14 @@ class DeepSampler:
         raise RefusedError(msg)
 
     def _warmth(self) -> str:
+        first = "the first chunks" if self._is_begun else "one execution"
         if not self._operation.is_read:
-            return "each execution into an empty folder, after one that was not timed"
+            return f"each execution into an empty folder, after {first}, not timed"
         # Where it cannot be told, nothing is claimed.
         with suppress(RefusedError):
             share = 100 * residency(self._store).share
-            return f"one execution before the first time, with {share:.0f} % of the store in the page cache after it"
-        return "one execution before the first time"
-
-
-def _first(operation: Operation, *, peak: bool) -> PeakMemory | None:
-    array = operation.open()
-    if peak:
-        # Later executions find memory that the allocator has kept of this one.
-        return peak_memory(lambda: operation.execute(array))
-    operation.execute(array)
-    return None
+            return f"{first} before the first time, with {share:.0f} % of the store in the page cache after it"
+        return f"{first} before the first time"
 
 
 @contextmanager
@@ -255,135 +249,63 @@ def deep_sampler(
     RefusedError
         If the volume is too small for the pattern, or the store cannot be made cold.
     """
-    with _operation(cell, operation, folder, values) as chosen, CounterReader() as counters:
+    with operation_on(cell, operation, folder, values) as chosen, CounterReader() as counters:
         yield DeepSampler(chosen, cell, cache=cache, method=method, counters=counters, peak=peak)
 
 
 @contextmanager
-def _operation(
+def operation_on(
     cell: StoredCell, name: str, folder: Path, values: npt.NDArray[Any] | None = None
 ) -> Iterator[Operation]:
-    if name == WRITE:
-        written = open_array(cell).read() if values is None else values
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="written-", dir=folder) as place:
-            blank = partial(blank_array, cell, Path(place))
-            yield Operation(blank, lambda array: array.write(written), is_read=False)
-        return
-    pattern = cell_pattern(cell, name)
-    # Threads that are there already: starting them is no part of reading.
-    with ThreadPoolExecutor(pattern.concurrency) as threads:
-        executor = threads if pattern.concurrency > 1 else None
-        yield Operation(lambda: open_array(cell), lambda array: read(array, pattern, executor), is_read=True)
-
-
-def deep_instructions(
-    cell: StoredCell, operation: str, *, folder: Path, python: Path = Path(sys.executable)
-) -> Instructions:
-    """Count the instructions of one warm execution, in a process of its own under valgrind, on one thread.
+    """Make an operation ready.
 
     Parameters
     ----------
     cell
         A stored cell.
-    operation
+    name
         Name of an access pattern, or `WRITE`.
     folder
         In which is written.
-    python
-        Interpreter of the environment to count in; zbench is installed in it.
+    values
+        Voxels to write; those that the cell holds unless given.
 
-    Returns
-    -------
-    Instructions
-        Opening not included.
-
-    Raises
+    Yields
     ------
-    RefusedError
-        If the volume is too small for the pattern, valgrind or gcc is missing, or valgrind cannot run the engine.
-    ResultsError
-        If the process failed or took too long.
-    """
-    return count_instructions(_child(cell, operation, folder), cache=cache_folder() / "probes", python=python)
-
-
-def deep_memory(
-    cell: StoredCell, operation: str, *, folder: Path, python: Path = Path(sys.executable), timeout_s: float = 600.0
-) -> PeakMemory:
-    """Find the most memory of the first execution in a process of its own, which has kept none of earlier ones.
-
-    Parameters
-    ----------
-    cell
-        A stored cell.
-    operation
-        Name of an access pattern, or `WRITE`.
-    folder
-        In which is written.
-    python
-        Interpreter of the environment to measure in; zbench is installed in it.
-    timeout_s
-        Seconds after which the process is ended.
-
-    Returns
-    -------
-    PeakMemory
-        Of the process and those that it starts; what opening took is in `before_bytes`.
+    Operation
+        To be executed any number of times.
 
     Raises
     ------
     RefusedError
         If the volume is too small for the pattern.
-    ResultsError
-        If the process failed or took too long.
     """
-    with tempfile.TemporaryDirectory(prefix="zbench-memory-") as place:
-        answer = Path(place, "answer.json")
-        command = [str(python), *_child(cell, operation, folder), str(answer)]
-        try:
-            # Not the working folder: what lies there would be imported first.
-            done = subprocess.run(  # noqa: S603 - our own module in an environment that the caller chose
-                command, cwd=place, check=False, capture_output=True, text=True, errors="replace", timeout=timeout_s
+    box = _begin(cell)
+    if name == WRITE:
+        written = open_array(cell).read() if values is None else values
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="written-", dir=folder) as place:
+            blank = partial(blank_array, cell, Path(place))
+            yield Operation(
+                blank,
+                lambda array: array.write(written),
+                lambda array: array.write_box(box, written[box.slices]),
+                is_read=False,
             )
-        except subprocess.TimeoutExpired:
-            msg = f"Measuring memory ends within {timeout_s:.0f} s: it did not. Take a smaller volume, or allow more."
-            raise ResultsError(msg) from None
-        if done.returncode:
-            # The last line of a traceback says what was wrong.
-            said = done.stderr.strip().rpartition("\n")[2] or "nothing."
-            msg = f"A process whose memory is measured ends well: it ended with {done.returncode}. It said: {said}"
-            raise ResultsError(msg)
-        told = json.loads(answer.read_text(encoding="utf-8"))
-    return PeakMemory(**told | {"method": MemoryMethod(told["method"])})
+        return
+    pattern = cell_pattern(cell, name)
+    # Threads that are there already: starting them is no part of reading.
+    with ThreadPoolExecutor(pattern.concurrency) as threads:
+        executor = threads if pattern.concurrency > 1 else None
+        yield Operation(
+            lambda: open_array(cell),
+            lambda array: read(array, pattern, executor),
+            lambda array: array.read_box(box),
+            is_read=True,
+        )
 
 
-def _child(cell: StoredCell, operation: str, folder: Path) -> list[str]:
-    if operation != WRITE:
-        cell_pattern(cell, operation)  # What is refused is refused here, and not in a process that can only fail.
-    task = {
-        "spec": astuple(cell.spec),
-        "cell": cell_fields(cell),
-        "location": cell.store.location,
-        "operation": operation,
-        "folder": str(folder.absolute()),
-    }
-    return ["-c", _CHILD.format(os.getpid()), json.dumps(task)]
-
-
-def main() -> None:
-    """Execute what the first argument describes: the child of `deep_instructions` and of `deep_memory`.
-
-    The second argument is the library that counts instructions, or the file for what was found of memory.
-    """
-    task, second = json.loads(sys.argv[1]), Path(sys.argv[2])
-    folder = Path(task["folder"])
-    cell = restored_cell(CellSpec(*task["spec"]), folder, task["cell"])
-    cell = replace(cell, store=replace(cell.store, location=task["location"]))
-    with _operation(cell, task["operation"], folder) as operation:
-        array = operation.open()
-        if second.suffix == ".json":
-            found = peak_memory(lambda: operation.execute(array))
-            second.write_text(json.dumps(asdict(found)), encoding="utf-8")
-        else:
-            Region(second).count((lambda: array) if operation.is_read else operation.open, operation.execute)
+def _begin(cell: StoredCell) -> Box:
+    """Take the first two objects on each axis: enough for every thread to have something to do."""
+    edges = zip(cell.shape, cell.config.layout.objects_shape, strict=True)
+    return Box((0,) * len(cell.shape), tuple(min(2 * edge, extent) for extent, edge in edges))

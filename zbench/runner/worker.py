@@ -35,7 +35,8 @@ from zbench.errors import DataError, ZbenchError
 from zbench.grid import CellSpec
 from zbench.model import CacheState
 from zbench.patterns import one_by_one
-from zbench.runner.deep_sampling import deep_instructions, deep_memory, deep_sampler
+from zbench.runner.deep_child import deep_instructions, deep_memory
+from zbench.runner.deep_sampling import deep_sampler
 from zbench.runner.disk import DISK_FULL, is_disk_full
 from zbench.runner.following import end_with
 from zbench.runner.plan import WRITE

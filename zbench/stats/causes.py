@@ -127,7 +127,7 @@ def explain(
     if not values:
         return ()
 
-    def test(logs: Sequence[float]) -> RatioTest | None:
+    def tested(logs: Sequence[float]) -> RatioTest | None:
         if rule:
             return rule.decide(logs, blocks_left=blocks_left).test
         try:
@@ -135,7 +135,7 @@ def explain(
         except InsufficientSamplesError:
             return None
 
-    search = _Search(Grid.of(values), levels, test)
+    search = _Search(Grid.of(values), levels, tested)
     chosen: list[_Candidate] = []
     while len(chosen) < most:
         found = search.next(chosen, error_rate=error_rate, min_effect=min_effect)

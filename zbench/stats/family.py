@@ -45,7 +45,7 @@ def verdict_of(test: RatioTest, *, told: bool, min_effect: float) -> Verdict:
 
     Same is an interval that lies within the smallest effect, even one that leaves 1 out: a difference, but not one that
     was asked for. Slower and faster are told apart from 1 and not known to be that small. So a change of the smallest
-    effect can be found, and at an error of 1 % none is told whose estimate is below about 0.6 of it.
+    effect can be found, and at an error of 1 in 1000 none is told whose estimate is below about 0.6 of it.
 
     Parameters
     ----------
@@ -139,14 +139,15 @@ def judge_family(
     listed = (
         dict(zip(made, stats.false_discovery_control([t.p_value for t in made.values()]), strict=True)) if made else {}
     )
-    worse = {name: _worse(test, smaller=name in smaller_is_worse) for name, test in made.items()}
+    turned = set(smaller_is_worse)
+    worse = {name: _worse(test, smaller=name in turned) for name, test in made.items()}
     alarms = stepped_down(worse, groups={name: groups[name] if groups else "" for name in made}, weights=weights)
     nothing = Comparison(ratio=math.nan, low=math.nan, high=math.nan, p_value=None, verdict=Verdict.INCONCLUSIVE)
     found = {name: Finding(comparison=nothing, alarm_p_value=None, alarm=False) for name in tests}
     for name, test in made.items():
         told = bool(listed[name] <= error_rate)
         verdict = verdict_of(test, told=told, min_effect=min_effects[name])
-        if name in smaller_is_worse:
+        if name in turned:
             verdict = {Verdict.SLOWER: Verdict.FASTER, Verdict.FASTER: Verdict.SLOWER}.get(verdict, verdict)
         comparison = Comparison(
             ratio=test.ratio, low=test.low, high=test.high, p_value=float(listed[name]), verdict=verdict

@@ -198,13 +198,13 @@ def _averages(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray((rows[:, first] + rows[:, second]) / 2)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _couples(count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     first, second = np.triu_indices(count)
     return first, second
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _distribution(count: int) -> npt.NDArray[np.float64]:
     """Tell how likely a sum of ranks is at most so large, if each value is as often above 0 as below."""
     chances = np.zeros(count * (count + 1) // 2 + 1)

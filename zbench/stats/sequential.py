@@ -104,10 +104,10 @@ class SequentialRule:
     most_blocks: int = 60
 
     def __post_init__(self) -> None:
-        rates = 0 < self.error_rate < 1 and 0 < self.confidence < 1 and self.min_effect > 0
+        rates = 0 < self.error_rate < 0.5 and 0 < self.confidence < 1 and self.min_effect > 0
         if not (rates and _FEWEST <= self.fewest <= self.most_blocks):
             msg = (
-                "A rule needs an error and a confidence between 0 and 1, a smallest effect above 0 "
+                "A rule needs an error below 0.5, a confidence between 0 and 1, a smallest effect above 0 "
                 f"and {_FEWEST} <= fewest <= most blocks: got {self}."
             )
             raise InsufficientSamplesError(msg)
@@ -155,8 +155,15 @@ class SequentialRule:
             test=test,
             blocks=len(used),
             detectable=detectable_effect(sd=noise, blocks=len(used), error_rate=self.error_rate) if noise else math.inf,
-            needed=blocks_needed(sd=noise, effect=self.min_effect, error_rate=self.error_rate) if noise else None,
+            needed=self._needed(noise),
         )
+
+    def _needed(self, noise: float) -> int | None:
+        try:
+            return blocks_needed(sd=noise, effect=self.min_effect, error_rate=self.error_rate)
+        except InsufficientSamplesError:
+            # No noise, or more than any number of blocks could average out.
+            return None
 
     def _plan(self, blocks: int, *, ends: bool) -> tuple[int, ...]:
         """Tell all looks; what ends early ends with a look at what there is."""

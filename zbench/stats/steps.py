@@ -37,13 +37,14 @@ _CLIP = 2.0
 # A change by so many standard deviations needs no second test.
 _PLAIN = 4.0
 # What is further from both levels than this says nothing of which of them it belongs to.
-_FAR = 2.5
+_FAR = 3.5
 _NORMAL = 1.4826
 # The spread of differences tells as much as that of two thirds as many values.
 _EFFICIENCY = 2 / 3
 # A slope this many standard errors from none is taken for a drift, and taken out before steps are looked for.
 _DRIFT = 3.0
 _TURNS = 5
+_FITS = 20
 # Intervals of a layer are shorter than those of the one before by this factor, and overlap by half.
 _DECAY = math.sqrt(2)
 # Tests that the intervals of a series amount to, for each of its points; they overlap, so there are fewer than it
@@ -54,6 +55,7 @@ _TESTS_A_POINT = 1.0
 _PLACE = 7.35
 _CONFIDENCE = 0.95
 # Less noise than this is rounding.
+_DIGITS = 12
 _NOTHING = 1e-12
 
 _Floats = "npt.NDArray[np.float64]"
@@ -212,7 +214,8 @@ def repeated_steps(
         return ()
     levels, spread = _two_way(logs, freedom)
     if spread < _NOTHING:
-        return tuple(step for step in exact_steps(_spaced(np.exp(levels), places, table.shape[1])) if step.ratio)
+        plain = _spaced(np.exp(levels.round(_DIGITS)), places, table.shape[1])
+        return tuple(step for step in exact_steps(plain) if _is_large(step.ratio.estimate, min_effect))
     series = _Series(
         values=levels,
         weights=counts[places].astype(float),
@@ -280,10 +283,13 @@ def _two_way(logs: npt.NDArray[np.float64], freedom: int) -> tuple[npt.NDArray[n
 
 def _fit_two_way(logs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     effects = np.zeros(logs.shape[0])
-    for _ in range(20):
+    for _ in range(_FITS):
         levels = np.nanmean(logs - effects[:, None], axis=0)
-        effects = np.nanmean(logs - levels[None, :], axis=1)
+        before, effects = effects, np.nanmean(logs - levels[None, :], axis=1)
         effects -= effects.mean()
+        if np.abs(effects - before).max() < _NOTHING:
+            # A table without gaps is done at once.
+            break
     return np.asarray(levels[None, :] + effects[:, None], dtype=np.float64)
 
 

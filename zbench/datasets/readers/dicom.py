@@ -56,6 +56,8 @@ _TAGS = (
     "TemporalPositionIdentifier",
     "Units",
 )
+# A damaged header can claim any number, and each is looked at.
+_MOST_FRAMES = 100_000
 # Positions are written with a few digits.
 _SAME_MM = 1e-3
 _EVEN = 0.01
@@ -164,8 +166,12 @@ def _planes(name: str, file: BinaryIO, path: Path) -> tuple[tuple[Any, ...], lis
                 raise DataError(msg)
             return (), []
         _check(told, name, path)
+        frames = int(told.get("NumberOfFrames") or 1)
+        if frames > _MOST_FRAMES:
+            msg = f"A DICOM file has {_MOST_FRAMES} frames at most: {name!r} of {str(path)!r} says {frames}. Get it again."
+            raise DataError(msg)
         key = (told.get("SeriesNumber") or 0, str(told.get("SeriesInstanceUID")))
-        return key, [_plane(told, name, frame) for frame in range(int(told.get("NumberOfFrames") or 1))]
+        return key, [_plane(told, name, frame) for frame in range(frames)]
 
 
 def _check(told: Any, name: str, path: Path) -> None:
@@ -297,10 +303,15 @@ def _placed(planes: list[_Plane], path: Path) -> tuple[list[_Plane], float | Non
 def _decoded(planes: list[_Plane], files: Files, path: Path) -> Iterator[Any]:
     from pydicom.pixels import pixel_array  # noqa: PLC0415 - only for this format
 
-    for plane, file in zip(planes, files([plane.file for plane in planes]), strict=True):
-        with file, _told(plane.file, path):
-            values = pixel_array(file, index=plane.frame)
-        yield values
+    # Each file is opened once for all of its frames.
+    groups = [list(group) for _, group in itertools.groupby(planes, key=lambda plane: plane.file)]
+    for group, file in zip(groups, files([group[0].file for group in groups]), strict=True):
+        with file:
+            for plane in group:
+                with _told(plane.file, path):
+                    file.seek(0)
+                    values = pixel_array(file, index=plane.frame)
+                yield values
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from zbench.errors import ZbenchError
 from zbench.layouts import resolve_layout
 from zbench.patterns import access_pattern, plan
 from zbench.runner import WRITE
+from zbench.runner.deep_sampling import LARGE_BYTES
 from zbench.runner.ledger import FEWEST_ROUNDS
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ def estimate(prepared: Prepared) -> Estimate:
     plans = prepared.selected.plans
     storing = sum(_store_s(prepared, cell) for cell in plans)
     rounds = FEWEST_ROUNDS * (_A_PROCESS_S + sum(_round_s(prepared, cell) for cell in plans))
+    if prepared.crop.logical_bytes >= LARGE_BYTES:
+        # After the first round a process warms up on some chunks alone.
+        once = sum(_times(prepared, one) * _once_s(prepared, cell, one) for cell in plans for one in cell.operations)
+        rounds -= (FEWEST_ROUNDS - 1) * once
     # What counts is not bound by the budget.
     counting = _counting_s(prepared) if prepared.request.selection.instructions else 0.0
     least = storing + rounds + counting

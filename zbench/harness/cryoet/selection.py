@@ -17,8 +17,8 @@ from zbench.model import ArrayLayout, CacheState
 from zbench.patterns import PATTERN_FORMS, access_pattern
 from zbench.runner import WRITE
 from zbench.runner.campaign import CellPlan
+from zbench.runner.deep_sampling import LARGE_BYTES
 from zbench.runner.disk import bound_bytes
-from zbench.units import MIB
 
 if TYPE_CHECKING:
     from zbench.grid import Preset, Sweep
@@ -39,8 +39,6 @@ TEST_CONFIGS = ("quick", "full", "scale")
 CACHE_STATES = {"warm": ("warm",), "cold": ("cold",), "both": ("warm", "cold")}
 
 _FORMATS = (2, 3)
-# From here on writing takes longer than all else together; the chunk shape changes it little.
-_LARGE_BYTES = 256 * MIB
 # Large enough for the boxes of every access pattern: what does not fit the volume itself is refused cell by cell.
 _PROBE = (2048, 2048, 2048)
 
@@ -133,7 +131,8 @@ def select(selection: Selection, name: str, shape: Shape, itemsize: int) -> Sele
     preset = _preset(selection.test_configs)
     engines, notes = _available(selection.engines or preset.engines)
     writing = preset.sweeps
-    if prod(shape) * itemsize >= _LARGE_BYTES and not selection.workloads and len(writing) > 1:
+    # Writing a large volume takes longer than all else together, and the chunk shape changes it little.
+    if prod(shape) * itemsize >= LARGE_BYTES and not selection.workloads and len(writing) > 1:
         writing = preset.sweeps[:1]
         notes.append(
             f"The volume is large, so writing is timed for the question {writing[0].name!r} alone; --workloads with "

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from zbench.harness.publish.sources import Source
+    from zbench.harness.publish.source import Source
     from zbench.report.site.lines import Gathered, PageKey
     from zbench.report.site.pages import Page
 

@@ -15,7 +15,7 @@ from zbench.harness.sweep.tools import Interpreter, find_uv, interpreters
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["LATEST", "Release", "chosen_releases", "released", "releases", "version_key"]
+__all__ = ["LATEST", "Release", "chosen_releases", "place_releases", "released", "releases", "version_key"]
 
 LATEST = "latest"
 # Final releases only: nobody should be told that a release candidate is slow.
@@ -176,10 +176,24 @@ def releases(
             f"{', '.join(python.minor for python in offers) or 'none'}. Give another span, or install a newer Python."
         )
         raise ResultsError(msg)
-    return _placed(sorted(wanted, key=version_key), offers)
+    return place_releases(sorted(wanted, key=version_key), offers)
 
 
-def _placed(versions: Sequence[str], offers: dict[Interpreter, tuple[str, ...]]) -> tuple[Release, ...]:
+def place_releases(versions: Sequence[str], offers: dict[Interpreter, tuple[str, ...]]) -> tuple[Release, ...]:
+    """Choose an interpreter for each release, as few different ones as can be.
+
+    Parameters
+    ----------
+    versions
+        Releases, oldest first.
+    offers
+        From each interpreter to the releases that it can have.
+
+    Returns
+    -------
+    tuple of Release
+        In the same order; one that the index lists for no interpreter but withdrew is tried with the first.
+    """
     able = Counter(python for version in versions for python, offered in offers.items() if version in offered)
     # The interpreter that most releases can have comes first; of equals the older, which more wheels are made for.
     order = sorted(offers, key=lambda python: (-able[python], version_key(python.minor)))

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zbench.errors import ResultsError
 from zbench.harness.sweep.axes import axis_named
 from zbench.harness.sweep.counts import CountPlan, count_releases, open_log, places_of
 from zbench.harness.sweep.history import history_of, write_history
@@ -131,6 +132,9 @@ def store_history(axis: str, work: Path, dataset: str) -> tuple[Path, ...]:
     own = work.resolve() / axis
     plan = CountPlan(axis=axis_named(axis), dataset=dataset)
     paths = [own / "counts.jsonl"]
+    if not paths[0].is_file():
+        msg = f"A history is made from the record of a sweep: there is no {str(paths[0])!r}. Run zbench sweep {axis}."
+        raise ResultsError(msg)
     logs = [open_log(paths[0], plan)]
     if (own / "times.jsonl").is_file():
         paths.append(own / "times.jsonl")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from zbench.model import Verdict
 from zbench.report.gate.costs import cost, detectable
@@ -26,6 +26,7 @@ MARKER = "<!-- zbench-gate -->"
 LONGEST = 60_000
 _ROWS = (80, 40, 20, 10, 5, 2, 1)
 _NAMES = 3
+_One = TypeVar("_One")
 _LONGEST_REASON = 4_000
 _CHANGED = (Verdict.SLOWER, Verdict.FASTER)
 _EXACT_WORDS = {"slower": "worse", "faster": "better"}
@@ -200,24 +201,26 @@ class _Comment:
         )
 
     def _not_measured(self, found: Iterable[NotMeasured]) -> str:
-        reasons: dict[str, list[str]] = {}
+        reasons: dict[str, list[NotMeasured]] = {}
         for one in found:
-            reasons.setdefault(one.reason, []).append(f"{code(one.cell)} in {code(one.environment)}")
-        rows = [(code(reason, most=400), _some(names)) for reason, names in reasons.items()]
-        return _cut(table(("why", "benchmarks"), rows[: self.rows], texts=2), len(rows) - self.rows)
+            reasons.setdefault(one.reason, []).append(one)
+        rows = [
+            (code(reason, most=400), _some(lost, lambda one: f"{code(one.cell)} in {code(one.environment)}"))
+            for reason, lost in list(reasons.items())[: self.rows]
+        ]
+        return _cut(table(("why", "benchmarks"), rows, texts=2), len(reasons) - self.rows)
 
     def _environments(self) -> str:
         report = self.report
-        machine = table(
-            ("fact", "of the machine"), [(prose(k), code(v)) for k, v in report.machine.items()][: self.rows], texts=2
-        )
-        rows = [(code(name), self._packages(name)) for name in report.environments]
-        environments = table(("environment", "packages that differ"), rows[: self.rows], texts=2)
-        return f"{machine}\n\n{_cut(environments, len(rows) - self.rows)}"
+        facts = list(report.machine.items())[: self.rows]
+        machine = table(("fact", "of the machine"), ((prose(name), code(fact)) for name, fact in facts), texts=2)
+        rows = [(code(name), self._packages(name)) for name in report.environments[: self.rows]]
+        environments = table(("environment", "packages that differ"), rows, texts=2)
+        return f"{machine}\n\n{_cut(environments, len(report.environments) - self.rows)}"
 
     def _packages(self, environment: str) -> str:
         changed = self.report.packages.get(environment, ())
-        return _some([code(f"{name} {before} -> {after}") for name, before, after in changed], most=10)
+        return _some(changed, lambda one: code(f"{one[0]} {one[1]} -> {one[2]}"), most=10)
 
     def _again(self) -> str:
         report = self.report
@@ -236,9 +239,9 @@ def _cut(written: str, left: int) -> str:
     return f"{written}\n\nand {left} more, in `gate.json`" if left > 0 else written
 
 
-def _some(names: Sequence[str], *, most: int = _NAMES) -> str:
-    more = [f"{len(names) - most} more"] if len(names) > most else []
-    return listed([*names[:most], *more])
+def _some(found: Sequence[_One], written: Callable[[_One], str], *, most: int = _NAMES) -> str:
+    more = [f"{len(found) - most} more"] if len(found) > most else []
+    return listed([*map(written, found[:most]), *more])
 
 
 def _named(one: GateCell | GateContrast) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from zbench.report.site.encode import from_script, to_script, unpack
-from zbench.report.site.lines import Line, joined
+from zbench.report.site.lines import JUDGED, Line, joined
 from zbench.report.site.nouns import Measure, Step
 from zbench.report.site.pages import SEGMENT, Page, PageLine, head_of, page_name, segment_entry, segment_key
 from zbench.report.site.steps import RECENT, find_steps, may_have_changed
@@ -63,9 +63,38 @@ def fresh(
     page = Page(page_name(key, taken), key[0], key[1], gathered.measure, gathered.names)
     for line_key in sorted(gathered.lines):
         line = joined(line_key, gathered.lines[line_key], catalogue)
-        steps = find_steps(line.numbers[0], exact=page.measure.exact, family=family, samples=line.samples)
+        steps = _all_steps(line, exact=page.measure.exact, family=family)
         page.lines.append(PageLine(line, 0, _latest(line.numbers), steps))
     return page, _files(page, 0, {})
+
+
+def _all_steps(line: Line, *, exact: bool, family: int) -> list[Step]:
+    searched = exact or not line.key.startswith(JUDGED)
+    found = find_steps(line.numbers[0], exact=exact, family=family, samples=line.samples) if searched else []
+    return _with_moved(found, _moved(line.numbers[0], line.moved))
+
+
+def _moved(values: np.ndarray, moved: Mapping[tuple[int, int], tuple[float, float]], first: int = 0) -> list[Step]:
+    """Make steps of what gates are sure of; the values begin with a column."""
+    steps = []
+    for (row, column), (low, high) in moved.items():
+        known = np.flatnonzero(np.isfinite(values[row, : column - first]))
+        if len(known) and np.isfinite(values[row, column - first]):
+            before, after = float(values[row, known[-1]]), float(values[row, column - first])
+            steps.append(
+                Step(
+                    row=row, column=column, before_column=int(known[-1]) + first, before=before, after=after,
+                    low=low, high=high,
+                )
+            )  # fmt: skip
+    return steps
+
+
+def _with_moved(found: list[Step], moved: list[Step]) -> list[Step]:
+    """Put steps together; one that both tell of is told once."""
+    known = {(step.row, step.column) for step in found}
+    added = [step for step in moved if (step.row, step.column) not in known]
+    return sorted([*found, *added], key=lambda step: (step.row, step.column))
 
 
 def _latest(numbers: np.ndarray, former: np.ndarray | None = None) -> np.ndarray:
@@ -143,7 +172,7 @@ def extended(name: str, gathered: Gathered, catalogue: Catalogue, *, read: Reade
             grown.by(new)
         else:
             begin = 0
-            steps = find_steps(new.numbers[0], exact=page.measure.exact, family=family, samples=new.samples)
+            steps = _all_steps(new, exact=page.measure.exact, family=family)
             page.lines.append(PageLine(new, 0, _latest(new.numbers), steps))
     passed = {number: pieces.lines(number) for number in range(begin, head["segments"])}
     files = _files(page, begin, passed)
@@ -236,6 +265,8 @@ class _Growing:
         one.first = first * SEGMENT
         one.latest = _latest(added, one.latest)
         self._look(self._chosen(), first)
+        moved = {(int(places[row]), count + at): ends for (row, at), ends in new.moved.items()}
+        one.steps = _with_moved(one.steps, _moved(line.numbers[0], moved, one.first))
 
     def _chosen(self) -> np.ndarray:
         """Choose the rows whose steps may be others now: the end of the row looks like one, or has one."""
@@ -248,7 +279,7 @@ class _Growing:
         return np.flatnonzero(recent | may_have_changed(tail, exact=self.exact, family=self.family))
 
     def _look(self, rows: np.ndarray, first: int) -> None:
-        if not len(rows):
+        if not len(rows) or (self.one.line.key.startswith(JUDGED) and not self.exact):
             return
         one = self.one
         values = one.line.numbers[0]

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from zbench.report.site.nouns import Batch, Cells, Measure
     from zbench.report.site.registry import Catalogue
 
-__all__ = ["Column", "Gathered", "Line", "LineKey", "PageKey", "gather", "joined"]
+__all__ = ["JUDGED", "Column", "Gathered", "Line", "LineKey", "PageKey", "gather", "joined"]
+
+# Begin of the key of lines whose points were measured in pairs and judged then: no search among pairs of other days.
+JUDGED = "gate "
 
 PageKey: TypeAlias = tuple[str, str, str, str]
 LineKey: TypeAlias = tuple[int, str]
@@ -35,6 +38,8 @@ class Column:
         Why there is none; empty if there are.
     samples
         Of each cell, where rounds were interleaved over positions.
+    moved
+        Of each cell the ends of the ratio to the position before, where a gate is sure of a change.
     """
 
     position: int
@@ -43,6 +48,7 @@ class Column:
     numbers: np.ndarray
     note: str
     samples: tuple[tuple[float, ...], ...] = ()
+    moved: tuple[tuple[float, float] | None, ...] = ()
 
 
 @dataclass(slots=True)
@@ -80,6 +86,8 @@ class Line:
         Why a column is empty, by column.
     samples
         Of each column, by row; of rows whose rounds were interleaved over positions.
+    moved
+        By row and column the ends of the ratio of a change that a gate is sure of.
     """
 
     machine: int
@@ -90,6 +98,7 @@ class Line:
     numbers: np.ndarray
     notes: dict[int, str]
     samples: dict[int, list[tuple[float, ...]]] = field(default_factory=dict)
+    moved: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
 
 
 def gather(batches: Iterable[Batch], catalogue: Catalogue) -> dict[PageKey, Gathered]:
@@ -126,6 +135,7 @@ def gather(batches: Iterable[Batch], catalogue: Catalogue) -> dict[PageKey, Gath
                 np.stack([batch.values, batch.low, batch.high]).astype(kind),
                 batch.note,
                 batch.samples,
+                batch.moved,
             )
         )
     return pages
@@ -189,6 +199,13 @@ def joined(key: LineKey, columns: Iterable[Column], catalogue: Catalogue) -> Lin
         numbers=numbers,
         notes={at: note for at, note in notes.items() if note},
         samples=_samples(by_position, positions, rows),
+        moved={
+            (rows[cell], at): ends
+            for at, position in enumerate(positions)
+            for column in by_position[position]
+            for cell, ends in zip(column.cells, column.moved, strict=False)
+            if ends is not None
+        },
     )
 
 

@@ -95,6 +95,8 @@ class Batch:
         Why there are no numbers here at all; empty if there are.
     samples
         Of each cell, where they were taken in interleaved rounds with those of other positions; else empty.
+    moved
+        Of each cell the ends of the ratio to the position before, where a gate is sure of a change; else empty.
     """
 
     benchmark: str
@@ -109,6 +111,7 @@ class Batch:
     high: np.ndarray
     note: str = ""
     samples: tuple[tuple[float, ...], ...] = ()
+    moved: tuple[tuple[float, float] | None, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,6 +30,8 @@ _SAMPLE_S = 0.01
 _SIDE_S = 0.04
 _FEWEST, _MOST = 2, 12
 PYTHON = "python"
+# With it every pair of processes would compile what it imports.
+_NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE",)
 
 
 def worker(side: Side, suite: Path, *, variables: dict[str, str] | None = None) -> AnsweringProcess:
@@ -49,11 +51,12 @@ def worker(side: Side, suite: Path, *, variables: dict[str, str] | None = None) 
     AnsweringProcess
         It ends with this process, whatever way that ends.
     """
+    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     process = AnsweringProcess(
         [str(side.python), str(SCRIPT), str(suite)],
         side.scratch,
         timeout_s=_START_S,
-        variables={**os.environ, **side.variables, **(variables or {})},
+        variables={**inherited, **side.variables, **(variables or {})},
     )
     process.send(do="follow", parent=os.getpid())
     return process
