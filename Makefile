@@ -105,13 +105,21 @@ amplification: $(INSTALLED) ## Count requests of real reads and hold them agains
 study-steps: $(INSTALLED) ## Find known steps in generated histories, beside asv's own detection
 	@$(BIN)/zbench study steps
 
+.PHONY: study-gate
+study-gate: $(INSTALLED) ## Find known slowdowns with the gate, beside asv, pytest-benchmark and pyperf (an hour; goes on where it stopped)
+	@$(BIN)/zbench study gate
+
 .PHONY: study-publish
 study-publish: $(INSTALLED_TEST) browser ## Publish generated histories beside asv publish, and visit the site in a browser
 	@$(BIN)/zbench study publish
 
+# What the recorded sweep holds: releases that were withdrawn from the index too, and those that are timed.
+WITHDRAWN := 3.0.0 3.0.1 3.0.2 3.0.3 3.0.4 3.0.5 3.0.6 3.0.7
+TIMED := 2.16.1 2.17.2 2.18.7 3.0.0 3.0.6 3.0.10 3.1.0 3.1.6 3.2.0 3.2.1 3.3.0 3.4.0 3.4.2
+
 .PHONY: sweep
 sweep: $(INSTALLED) ## Count and time the releases of zarr and write docs/results/zarr-requests.md and zarr-sweep.md
-	@$(BIN)/zbench sweep zarr --output docs/results
+	@$(BIN)/zbench sweep zarr --since 2.16 $(WITHDRAWN:%=--also %) $(TIMED:%=--time %) --output docs/results
 
 .PHONY: test
 test: $(INSTALLED_TEST) browser ## Run the tests with branch coverage, then the engine contract in every asv environment

@@ -29,8 +29,8 @@ class Stored:
     version = 1
     # One sample of one cell: what takes longer than a minute hangs.
     timeout = 60
-    # Setting up before each sample makes asv take one iteration a sample. One round is one process: what differs between
-    # processes is not in asv's intervals, and is what `zbench gate` takes pairs of them for.
+    # Setting up before each sample makes asv take one iteration a sample. One round is one process: what differs
+    # between processes is not in asv's intervals, and is what `zbench gate` takes pairs of them for.
     rounds = 1
     # More than nothing: one execution before the samples, which pays for the threads and caches that they find ready.
     warmup_time = 0.001

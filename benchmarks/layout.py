@@ -38,7 +38,7 @@ class _Requests(Stored):
     param_names = (*Stored.param_names, "pattern")
 
     def setup(self, outcomes, *names):
-        """Count all patterns of a cell at once for all metrics: each asks in a process of its own, in the same folder."""
+        """Count all patterns of a cell in one go, for all metrics: each is asked for in a process of its own."""
         super().setup(outcomes, *names)
         kept = Path(f"{self.cell.store.location}-{type(self).__name__}.json")
         if not kept.is_file():

@@ -6,8 +6,10 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -17,6 +19,7 @@ import zarr
 
 from zbench.cli import main
 from zbench.grid import load_preset
+from zbench.harness.gate.settings import read_settings
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -34,8 +37,16 @@ NOT_RUN = {
     r"zarr-benchmark cryoet --dataset 10445 .*": "needs the portal, which tests/network asks",
     r".*_ZBENCH_COMPLETE=(?:zsh|fish)_source zbench.*": "needs that shell; test_completion.py asks for its script",
     r"zbench summary [0-9a-f]{8}": "needs the results of make bench at that commit",
+    r"zbench (?:gate|bisect|calibrate|sweep|history)\b.*": "measures commits or releases for hours; its tests run less",
+    r"status=\$\?|cat reports/gate\.md|exit .*": "follows a gate that is not run",
     r"note: .*": "what a command prints, not a command",
     r"zbench publish.*": "needs the results of make bench; the tests of the dashboard publish others",
+}
+# Languages that are not shell, whose blocks are not run as they are.
+OTHER_LANGUAGES = {
+    "toml": "settings, which are loaded",
+    "yaml": "settings of GitHub and GitLab, which alone can run them; commands in them are checked",
+    "groovy": "settings of Jenkins, which alone can run them; commands in them are checked",
 }
 # Run on less: the same command on a smaller crop with one cell; and what the tutorial or another test measures for real
 # only says what it would do.
@@ -44,8 +55,11 @@ SHORTER = (
         r"zbench cryoet (\S+) --volume-size 128 --budget 5m",
         r"zbench cryoet \1 --volume-size 16 --budget 1ms --workloads full_read --test-configs {scratch}/tiny.toml",
     ),
+    (r"(zbench cryoet --resume .*)", r"\1 --budget 1ms"),
     (r"((?:zbench|zarr-benchmark) cryoet (?!.*--(?:budget|dry-run|resume)).*|zbench scale .*)", r"\1 --dry-run"),
 )
+# On a machine that does much else.
+PATIENCE_S = 120
 TINY = """
 title = "Tiny"
 datasets = ["cryoet-phantom-128"]
@@ -148,11 +162,23 @@ def test_the_commands_of_a_document_run_in_their_order(document, scratch, corpus
         if line.startswith("zbench compare results/tutorial results/later"):
             # A second run, as the text before it says.
             shutil.copytree(scratch / "results/tutorial", scratch / "results/later")
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", shorter(line, scratch)], cwd=scratch, env=os.environ | variables,
-            capture_output=True, text=True, check=False, timeout=240,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        status, told = run(shorter(line, scratch), scratch, variables)
+        assert status == 0, f"{line}\n{told}"
+
+
+def run(line, folder, variables):
+    """Run a line of shell; what takes longer than any of them should is ended with all that it has started."""
+    process = subprocess.Popen(
+        ["bash", "-euo", "pipefail", "-c", line], cwd=folder, env=os.environ | variables, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        told, _ = process.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        pytest.fail(f"{line} takes longer than {PATIENCE_S} s: give it a place in NOT_RUN or SHORTER.")
+    return process.returncode, told
 
 
 def shorter(line, scratch):
@@ -168,12 +194,20 @@ def test_every_reason_for_not_running_a_line_is_used():
     assert unused == []
 
 
-@pytest.mark.parametrize(
-    "line",
-    sorted({line for document in DOCUMENTS for line in shell_lines(document) if reason(line) and "zbench " in line}),
-)
+def embedded():
+    """Commands in the settings of CI systems."""
+    texts = (text for language in OTHER_LANGUAGES for _, text in blocks(language))
+    return {found for text in texts for found in re.findall(r"^\s*(?:- |sh ')(zbench [^'\n]*)", text, re.MULTILINE)}
+
+
+def not_run():
+    lines = {line for document in DOCUMENTS for line in shell_lines(document) if reason(line) and "zbench " in line}
+    return sorted(lines | embedded())
+
+
+@pytest.mark.parametrize("line", not_run())
 def test_a_command_that_is_not_run_has_options_that_exist_with_their_values(line):
-    words = shlex.split(re.sub(r"[$|<>&].*|^eval.*", "", line).strip())
+    words = shlex.split(re.sub(r"\s[|<>&].*|^eval.*", "", line))
     if not words or words[0] not in ("zbench", "zarr-benchmark"):
         return
     command, arguments, context = main, words[1:], click.Context(main)
@@ -184,15 +218,18 @@ def test_a_command_that_is_not_run_has_options_that_exist_with_their_values(line
 
 
 @pytest.mark.parametrize(("document", "text"), [pytest.param(d, t, id=d.name) for d, t in blocks("toml")])
-def test_a_preset_in_a_document_can_be_loaded(document, text, tmp_path):
-    path = tmp_path / "preset.toml"
+def test_settings_in_a_document_can_be_loaded(document, text, tmp_path):
+    path = tmp_path / "pyproject.toml"
     path.write_text(text, encoding="utf-8")
-    assert load_preset(str(path)).cells()
+    if "tool" in tomllib.loads(text):
+        assert read_settings(tmp_path) != read_settings(tmp_path / "without")
+    else:
+        assert load_preset(str(path)).cells()
 
 
 def test_blocks_of_other_languages_are_known_here():
     found = {match["language"] for path in DOCUMENTS for match in BLOCK.finditer(path.read_text(encoding="utf-8"))}
-    assert found <= {"", "toml"}, "a block of a new language wants a test of its own"
+    assert found == {"", *OTHER_LANGUAGES}, "a block of a new language wants a test of its own"
 
 
 @pytest.mark.parametrize("page", ["grid.md", "results.md"])

@@ -202,3 +202,15 @@ def test_a_calibration_tells_what_a_gate_can_see_and_is_kept(history):
     assert kept["rounds"] >= 3
     assert all(one["block_sd"] > 0 for one in kept["noise"])
     assert Path(history.folder, ".zbench").is_dir()
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="counting instructions needs valgrind")
+def test_instructions_tell_what_time_is_too_noisy_to_tell(project):
+    little = project.commit("work two in a hundred more", NONE="20_400")
+    measured = ("--metric", "instructions", "--bench", r"time_read\((none|zip), 1\)")
+    ran = gate(project, project.first, little, *measured)
+    assert ran.exit_code == 1, ran.output
+    slower = [line for line in ran.stdout.splitlines() if line.startswith("slower")]
+    assert len(slower) == 1, ran.stdout
+    assert "time_read(none, 1)" in slower[0]
+    assert "instructions" in slower[0]

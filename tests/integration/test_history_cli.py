@@ -169,7 +169,10 @@ def asv_folder(folder, values, *, machine="vm"):
     """Results of a tracked number and a time at one commit a day, as asv stores them."""
     benchmarks = {
         name: {"name": name, "params": [], "param_names": [], "unit": unit, "version": "1", "type": kind}
-        for name, unit, kind in (("read.A.track_requests", "requests", "track"), ("read.A.time_read", "seconds", "time"))
+        for name, unit, kind in (
+            ("read.A.track_requests", "requests", "track"),
+            ("read.A.time_read", "seconds", "time"),
+        )
     }
     (folder / machine).mkdir(parents=True)
     (folder / "benchmarks.json").write_text(json.dumps(benchmarks | {"version": 2}))
@@ -179,7 +182,8 @@ def asv_folder(folder, values, *, machine="vm"):
         commit = f"{1000 - day:08d}" + "0" * 32
         raw = {
             "commit_hash": commit, "env_name": "py", "date": day * 86_400_000, "params": {"machine": machine},
-            "python": "3.12", "requirements": {}, "env_vars": {}, "result_columns": columns, "version": 2, "durations": {},
+            "python": "3.12", "requirements": {}, "env_vars": {}, "result_columns": columns, "version": 2,
+            "durations": {},
             "results": {"read.A.track_requests": [[value], [], "1"]},
         }  # fmt: skip
         (folder / machine / f"{commit[:8]}-py.json").write_text(json.dumps(raw))

@@ -116,9 +116,7 @@ def test_what_was_counted_is_not_counted_again(swept):
     work, plan, _ = swept
     path = work / "zarr" / "counts.jsonl"
     before = path.read_bytes()
-    count_releases(
-        plan, {"3.0.0": made("3.0.0")}, open_log(path, plan), work / "stores", report=lambda _: None
-    )
+    count_releases(plan, {"3.0.0": made("3.0.0")}, open_log(path, plan), work / "stores", report=lambda _: None)
     assert path.read_bytes() == before
 
 

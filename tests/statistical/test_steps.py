@@ -37,7 +37,9 @@ def test_a_single_series_steps_by_chance_as_seldom_as_was_asked_for():
 
 def test_a_small_step_is_not_found_where_noise_hides_it():
     rng = np.random.default_rng(0)
-    found = sum(bool(series_steps(np.exp(0.03 * rng.normal(size=60) + 0.005 * (np.arange(60) > 30)))) for _ in range(50))
+    found = sum(
+        bool(series_steps(np.exp(0.03 * rng.normal(size=60) + 0.005 * (np.arange(60) > 30)))) for _ in range(50)
+    )
     assert found <= 3
 
 

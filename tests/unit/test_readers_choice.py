@@ -89,6 +89,11 @@ def test_times_that_are_not_chosen_stay_axes(ome, values):
     np.testing.assert_array_equal(read_voxels(volume), values[:, 0, ::2, ::2, ::2])
 
 
+def test_the_spacing_of_an_axis_goes_with_it(ome):
+    volume = read_file(ome, member="1@t=0@c=0@z=1")
+    assert (volume.axes, volume.spacing, volume.spacing_unit) == ("yx", (2.0, 2.0), "micrometer")
+
+
 def test_the_levels_of_ome_zarr_are_listed(ome):
     with pytest.raises(DataError, match=r"has 0, 1; none was chosen\. Give --member NAME, or PATH::NAME"):
         read_file(ome, member="@c=1")

@@ -353,8 +353,9 @@ def test_a_whole_that_does_not_fit_the_memory_is_read_by_boxes_only(tmp_path, va
     volume = read_file(foldered(tmp_path / "a", planes(values)))
     monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 400}.__getitem__)
     np.testing.assert_array_equal(read_voxels(volume, Box((0, 0, 0), (2, 6, 7))), values[:2])
-    with pytest.raises(DataError, match="half the memory"):
-        read_voxels(volume)
+    for read in (read_voxels, lambda whole: whole.array[...]):
+        with pytest.raises(DataError, match="half the memory"):
+            read(volume)
 
 
 def everything_kept(folder):
@@ -377,6 +378,21 @@ def test_nothing_of_the_patient_leaves_the_file(tmp_path, values, monkeypatch):
     assert PATIENT not in "".join(told)
     assert PATIENT.encode() not in everything_kept(tmp_path / "cache")
     assert len(everything_kept(tmp_path / "cache")) > values.nbytes
+
+
+def test_tags_of_the_patient_are_not_even_read(tmp_path, values, monkeypatch):
+    seen, dcmread = set(), pydicom.dcmread
+
+    def watched(*arguments, **options):
+        found = dcmread(*arguments, **options)
+        seen.update(element.tag for element in found)
+        return found
+
+    monkeypatch.setattr(pydicom, "dcmread", watched)
+    read_file(foldered(tmp_path / "scan", planes(values)))
+    assert {tag.group for tag in seen} <= {0x0008, 0x0018, 0x0020, 0x0028, 0x0040, 0x0054, 0x5200}
+    assert pydicom.tag.Tag("Rows") in seen
+    assert {pydicom.tag.Tag(name) for name in ("PatientName", "InstitutionName", "SeriesDescription")} & seen == set()
 
 
 def test_a_value_of_the_patient_that_breaks_a_rule_is_not_told(tmp_path, values, capsys, recwarn):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import mmap
 import os
+import re
+import subprocess
+import sys
 
 import eccodes
 import netCDF4
@@ -114,6 +117,18 @@ def test_cut_nifti_is_refused(tmp_path, values, share, packed):
         read_file(path)
 
 
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
+def test_nifti_that_claims_more_than_it_has_is_refused_unread(tmp_path, values, packed):
+    data = bytearray(nifti(tmp_path / "a.nii", values).read_bytes())
+    data[42:48] = np.array([30000] * 3, "<i2").tobytes()
+    path = tmp_path / ("b.nii.gz" if packed else "b.nii")
+    path.write_bytes(gzip.compress(data) if packed else bytes(data))
+    with pytest.raises(
+        DataError, match=r"describes its data: .* says \(30000, 30000, 30000\) int16, 54000000000352 bytes"
+    ):
+        read_file(path)
+
+
 # FITS
 
 
@@ -196,6 +211,15 @@ def test_cut_fits_is_refused(tmp_path, values, share, packed):
     path.write_bytes(gzip.compress(data) if packed else data)
     with pytest.raises(DataError, match=r"cut\.fits"):
         read_voxels(read_file(path))
+
+
+def test_cut_fits_is_told_with_its_sizes(tmp_path, values):
+    data = cube(tmp_path / "a.fits", np.tile(values, (8, 4, 4))).read_bytes()
+    (tmp_path / "cut.fits").write_bytes(data[:-2880])
+    with pytest.raises(
+        DataError, match=rf"describes its data: .* says {len(data)} bytes or more, and has {len(data) - 2880}"
+    ):
+        read_file(tmp_path / "cut.fits")
 
 
 def test_a_table_of_fits_is_no_volume(tmp_path):
@@ -438,12 +462,71 @@ def test_a_grid_of_grib_whose_rows_differ_is_refused(tmp_path):
 
 @SAMPLES
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.95])
-def test_cut_grib_is_refused(tmp_path, values, sample, share, capfd):
+def test_cut_grib_is_refused(tmp_path, values, sample, share):
     data = b"".join(message(plane, sample=sample, level=level) for level, plane in enumerate(values, 1))
     (tmp_path / "cut.grib").write_bytes(data[: int(len(data) * share)])
     with pytest.raises(DataError, match=r"cut\.grib"):
         read_voxels(read_file(tmp_path / "cut.grib"))
-    assert capfd.readouterr() == ("", "")
+
+
+@SAMPLES
+@pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.parametrize("old", [b"GRIB", b"7777"])
+def test_a_message_of_grib_that_would_be_stepped_over_is_refused(tmp_path, values, sample, place, old):
+    messages = [message(plane, sample=sample, level=level) for level, plane in enumerate(values, 1)]
+    messages[place] = messages[place].replace(old, b"XXXX")
+    (tmp_path / "a.grib").write_bytes(b"".join(messages))
+    with pytest.raises(DataError, match=r"whole messages: '.*a\.grib'"):
+        read_file(tmp_path / "a.grib")
+
+
+READ = """
+import sys
+from pathlib import Path
+from zbench.datasets import read_file
+from zbench.errors import ZbenchError
+
+try:
+    read_file(Path(sys.argv[1]))
+except ZbenchError as error:
+    print(error)
+"""
+
+
+def test_what_is_wrong_with_grib_is_told_once(tmp_path, values):
+    data = bytearray(message(values[0]))
+    place = 16
+    while data[place + 4] != 3:
+        place += int.from_bytes(data[place : place + 4], "big")
+    # A template of a grid that there is not: the library has much to say about it.
+    data[place + 12 : place + 14] = (60000).to_bytes(2, "big")
+    (tmp_path / "a.grib").write_bytes(bytes(data))
+    # The library keeps the standard error that it first saw, so only a process of its own tells.
+    done = subprocess.run([sys.executable, "-c", READ, tmp_path / "a.grib"], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert re.fullmatch(r".*a\.grib.*\n", done.stdout)
+
+
+def test_lines_of_a_bulletin_between_messages_are_stepped_over(tmp_path, values):
+    messages = [
+        b"\x01\r\r\nHTXX85 ECMF 010000\r\r\n"[1:] + message(plane, level=n) for n, plane in enumerate(values, 1)
+    ]
+    (tmp_path / "a.grib").write_bytes(b"".join(messages) + b"\r\r\n\x03")
+    assert read_file(tmp_path / "a.grib").shape == (5, 6, 7)
+
+
+def test_a_message_of_several_fields_is_refused(tmp_path, values):
+    whole = message(values[0])
+    # Sections 4 to 7 once more, as a message with both parts of the wind has them.
+    place, sections = 16, {}
+    while whole[place : place + 4] != b"7777":
+        length = int.from_bytes(whole[place : place + 4], "big")
+        sections[whole[place + 4]] = whole[place : place + length]
+        place += length
+    data = whole[16:-4] + b"".join(sections[number] for number in (4, 5, 6, 7)) + b"7777"
+    (tmp_path / "a.grib").write_bytes(whole[:8] + (16 + len(data)).to_bytes(8, "big") + data)
+    with pytest.raises(RefusedError, match=r"holds one field: .* has one of 2 at byte 0"):
+        read_file(tmp_path / "a.grib")
 
 
 def test_memory_bounds_what_is_unpacked(tmp_path, monkeypatch, values):

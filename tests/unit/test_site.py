@@ -13,7 +13,7 @@ from zbench.report.site.metrics import measure_of, measure_of_asv
 from zbench.report.site.nouns import Batch, Position, Step
 from zbench.report.site.pages import Page, PageLine, groups_of, page_name
 from zbench.report.site.registry import Catalogue
-from zbench.report.site.steps import family_of, find_steps, may_have_changed
+from zbench.report.site.steps import family_of, find_steps, may_have_changed, may_have_changed_at_the_end
 from zbench.stats.steps import series_steps
 
 NAN = float("nan")
@@ -220,6 +220,22 @@ def test_what_is_not_looked_at_has_no_step_that_the_search_would_find(rng):
         overlooked += bool(searched) and not may_have_changed(values[None], exact=False, family=100)[0]
     assert found > 80
     assert overlooked == 0
+
+
+def test_a_step_at_the_end_is_seen_while_it_grows(rng):
+    seen = 0
+    for _ in range(40):
+        values = noisy(rng, 190, steps=[(170, 1.08)])
+        looked = [may_have_changed_at_the_end(values[None, :count], added=1, exact=False, family=1000)[0]
+                  for count in range(171, 191)]  # fmt: skip
+        seen += any(looked)
+    assert seen == 40
+
+
+def test_an_end_without_a_step_is_seldom_searched(rng):
+    values = np.stack([noisy(rng, 200) for _ in range(2000)])
+    assert may_have_changed_at_the_end(values, added=1, exact=False, family=1000).mean() < 0.01
+    assert may_have_changed_at_the_end(values[:, :9], added=5, exact=False, family=1).shape == (2000,)
 
 
 def test_few_lines_without_a_step_are_searched(rng):

@@ -126,7 +126,9 @@ def logs(tmp_path):
             if version.startswith("2") and layout.startswith("v3"):
                 counts.add("refused", release=version, cell=cell, error="RefusedError", message=f"{version} cannot")
             else:
-                counts.add("requests", release=version, cell=cell, **counted(open={"get": gets}, read_whole={"get": 27}))
+                counts.add(
+                    "requests", release=version, cell=cell, **counted(open={"get": gets}, read_whole={"get": 27})
+                )
     counts.add("gap", release="3.1.6", reason="it does not install")
     times = RunLog(tmp_path / "times.jsonl", head={"sweep": "zarr", "of": "times"})
     rng = np.random.default_rng(0)

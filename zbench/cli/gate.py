@@ -21,7 +21,6 @@ from zbench.harness.gate import gate as use_case
 from zbench.model import Verdict
 from zbench.report.gate.words import headline, numbers, ordered, ratio, verdict
 from zbench.report.gate.written import clear_reports, write_no_answer, write_reports
-from zbench.report.text import listed
 from zbench.units import parse_share
 
 if TYPE_CHECKING:
@@ -257,7 +256,7 @@ def _notes(console: Console, found: GateReport) -> None:
         for one in entries:
             reasons.setdefault(one.reason, []).append(f"{one.cell} in {one.environment}")
         for reason, names in reasons.items():
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            console.print(f"{what}: {listed(names[:3])}{more}: {reason}", markup=False)
+            told = names[0] if len(names) == 1 else f"{len(names)} benchmarks, the first {names[0]}"
+            console.print(f"{what}: {told}: {reason}", markup=False)
     for warning in found.warnings:
         console.print(f"warning: {warning}", markup=False)

@@ -148,7 +148,9 @@ def _cells(one: FoundStep) -> tuple[str, ...]:
     series, step = one.series, one.step
     first, last = one.since
     within = "" if first == last else f" (from {first} to {last})"
-    packages = ", ".join(f"{change.what} {change.baseline} -> {change.candidate}" for change in one.packages)
+    # What was swept is the likeliest reason, so it comes first.
+    moved = sorted(one.packages, key=lambda change: change.what != series.axis)
+    packages = ", ".join(f"{change.what} {change.baseline} -> {change.candidate}" for change in moved)
     return (
         one.word if one.standing else f"{one.word}, undone",
         series.workload,

@@ -10,10 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from zbench.cli.kinds import Duration
 from zbench.cli.progress import Display, Seldom
 from zbench.harness import study as use_case
 from zbench.harness.amplification import AmplificationPlan
 from zbench.harness.amplification import amplification as count_amplification
+from zbench.harness.gate_study import GateStudyPlan, study_gate
 from zbench.harness.overhead import OverheadPlan
 from zbench.harness.overhead import overhead as measure_overhead
 from zbench.harness.phantom import calibrate
@@ -157,6 +159,30 @@ def publish(*, output: Path, benchmarks: int, commits: int) -> None:
     """Publish generated histories beside asv and visit the site in a browser; write publish.md."""
     with _shown() as report:
         paths = study_publish(output, plan=PublishPlan(benchmarks=benchmarks, commits=commits), report=report.step)
+    _tell(paths)
+
+
+@study.command()
+@_output("the page, its figure and its table")
+@_work("gate")
+@click.option("--repetitions", type=click.IntRange(1), default=30, show_default=True, help="Runs of every program.")
+@click.option(
+    "--budget",
+    type=Duration(),
+    default="30s",
+    show_default=True,
+    help="Time of each program for both sides; asv continuous takes what it takes.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all orders.")
+@click.option("--report-only", is_flag=True, help="Write the page from what is there; measure nothing.")
+def gate(*, output: Path, work: Path, repetitions: int, budget: float, seed: int, report_only: bool) -> None:
+    """Find known slowdowns, and none, with zbench gate, asv, pytest-benchmark and pyperf; write gate.md.
+
+    A study that was ended goes on when the command is given again; with more repetitions it goes on where it stopped.
+    """
+    plan = GateStudyPlan(repetitions=repetitions, budget_s=budget, seed=seed)
+    with _shown() as report:
+        paths = study_gate(output, work=work, plan=plan, report=report.step, report_only=report_only)
     _tell(paths)
 
 

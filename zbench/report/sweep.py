@@ -182,10 +182,9 @@ def _verdicts(
 ) -> list[str]:
     told = []
     for group in groups:
-        first = _first_with(own, wall, group)
-        if first is None:
+        held = base if wall.has(base.run, group) else _first_with(own, wall, group)
+        if held is None:
             continue
-        held = base if wall.has(base.run, group) else first
         others = [release for release in _last_of_minors(own, base) if release is not held]
         found = [(release, against(wall, held.run, release.run, group)) for release in others]
         text = ", ".join(f"{interval(ratio)} with {release.version}" for release, ratio in found if ratio is not None)

@@ -170,7 +170,8 @@ def requests_page(
             f"Each release stored a cube of 80 voxels cut out of `{dataset}`, in chunks of 32 and shards of 64, so "
             "that chunks and shards stick out of the volume at three sides; it was opened, read and written in part, "
             f"and every request to its local store was counted, on {date}. Each operation was counted twice; what was "
-            "read was compared with what was written. On an object store each request costs a round trip, some 30 to 100 ms."
+            "read was compared with what was written. On an object store each request costs a round trip, some 30 to "
+            "100 ms."
         ),
         (
             "`create` makes the array, `open` and `open_writable` open it again; `read_patch` asks for a cube of 32 "

@@ -26,6 +26,8 @@ __all__ = ["ReleaseRounds", "Timed"]
 # More samples of one process add little: the process is the unit.
 _SECONDS_A_TASK = 0.06
 _TIMEOUT_S = 120.0
+# Lies beside the stores when all of them are there.
+_WHOLE = "whole"
 # What may be there when the run goes on; as a refusal it would stay in the record.
 _NOT_OF_THE_CELL = ("DataError", "DiskFull", "UnknownNameError")
 
@@ -74,7 +76,7 @@ class ReleaseRounds:
     log
         Where everything is recorded.
     folder
-        For stores; what is made in it is removed at the end.
+        For stores; they stay until all is measured, so that a run that goes on need not make them again.
     rounds
         Number of rounds.
     budget_s
@@ -119,16 +121,28 @@ class ReleaseRounds:
         end = self.clock() + self.budget_s
         if not (self._untimed() or self._unseen()):
             return True
-        shutil.rmtree(self.folder, ignore_errors=True)
-        try:
-            cells = self._store()
-            for place in range(self.rounds):
-                self._round(place, cells, end)
-            for place in range(self.memory_rounds):
-                self._memory(place, cells, end)
-        finally:
+        cells = self._kept()
+        if not cells:
             shutil.rmtree(self.folder, ignore_errors=True)
-        return not (self._untimed() or self._unseen())
+            cells = self._store()
+            (self.folder / _WHOLE).touch()
+        for place in range(self.rounds):
+            self._round(place, cells, end)
+        for place in range(self.memory_rounds):
+            self._memory(place, cells, end)
+        is_whole = not (self._untimed() or self._unseen())
+        if is_whole:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return is_whole
+
+    def _kept(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Look for the cells of a run that was ended after it had stored all of them."""
+        if not (self.folder / _WHOLE).is_file():
+            return {}
+        kept = {(entry["release"], entry["cell"]): entry["fields"] for entry in self.log.of("stored")}
+        known = {*kept, *((entry["release"], entry["cell"]) for entry in self.log.of("refused"))}
+        wanted = {(release, cell.text) for release, timed in self.releases.items() for cell, _ in timed.cells}
+        return kept if wanted <= known else {}
 
     def _tasks(self) -> Iterator[_Task]:
         for release, timed in self.releases.items():
@@ -238,9 +252,7 @@ class ReleaseRounds:
                 return
             # A process that has done other things keeps memory of theirs, and would seem to need less.
             release = tasks[0].release
-            with FollowingWorker(
-                self.releases[release].python, self.folder / release, timeout_s=_TIMEOUT_S
-            ) as worker:
+            with FollowingWorker(self.releases[release].python, self.folder / release, timeout_s=_TIMEOUT_S) as worker:
                 for task in tasks:
                     self._keep("peak", place, task, self._peak(worker, task, cells[task.key[:2]]))
             self._tell("memory", done, len(groups), f"round {place + 1} of {self.memory_rounds}")

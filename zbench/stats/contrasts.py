@@ -92,9 +92,9 @@ class Grid:
         A row for each cell, a column for each block; NaN where there is none, and bursts drawn in to the edge of what
         is usual for their cell.
     variances
-        Of one value of each cell, without what it shares with the others.
+        Mean square of a value of each cell, without what it shares with the others.
     shared
-        Variance of what all cells of a block have in common.
+        Mean square of what all cells of a block have in common.
     """
 
     cells: tuple[str, ...]
@@ -130,13 +130,13 @@ class Grid:
             raise InsufficientSamplesError(msg)
         rows = np.array([np.asarray(logs, dtype=float) for logs in values.values()])
         rows[~np.isfinite(rows)] = np.nan
-        centres, scales = _medians(rows), _NORMAL * _medians(np.abs(rows - _medians(rows)))
-        usual = (np.isfinite(rows).sum(axis=1, keepdims=True) >= _FEWEST) & (scales > 0)
-        reach = np.where(usual, _LIMIT * scales, np.inf)
-        drawn = np.clip(rows, centres - reach, centres + reach)
-        variances = _variances(drawn)
-        shared = _shared(drawn, variances)
-        own = np.maximum(variances - shared, _OWN * variances)
+        usual = _NORMAL * _medians(np.abs(rows))
+        known = (np.isfinite(rows).sum(axis=1, keepdims=True) >= _FEWEST) & (usual > 0)
+        reach = np.where(known, _LIMIT * usual, np.inf)
+        drawn = np.clip(rows, -reach, reach)
+        squares = _squares(drawn)
+        shared = _shared(drawn, squares)
+        own = np.maximum(squares - shared, _OWN * squares)
         return cls(cells=tuple(values), values=drawn, variances=own, shared=shared)
 
     def pool(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
@@ -282,26 +282,27 @@ def _medians(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(np.where(counts > 0, (middles[0] + middles[1]) / 2, np.nan))
 
 
-def _variances(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Variance of each cell, drawn towards the middle one of all where there are few blocks."""
-    there = np.isfinite(rows)
-    degrees = np.maximum(there.sum(axis=1) - 1, 0)
-    means = np.where(there, rows, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
-    sums = np.where(there, (rows - means[:, None]) ** 2, 0.0).sum(axis=1)
-    known = degrees > 0
-    usual = float(np.median(sums[known] / degrees[known])) if known.any() else 1.0
-    return np.asarray(np.maximum((sums + _PRIOR * usual) / (degrees + _PRIOR), usual * 1e-4 or 1e-12))
+# What follows is measured from 0 and not from the mean. It is then the same if both sides of any block are exchanged,
+# so that without a change pools are as symmetric as their cells. Measured from the mean, cells that scatter little by
+# chance weigh more and pools look surer than they are: in simulation, up to six times the false alarms of eight blocks.
 
 
-def _shared(rows: npt.NDArray[np.float64], variances: npt.NDArray[np.float64]) -> float:
-    """Estimate the variance of what all cells of a block have in common: how much two cells move together."""
+def _squares(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean square of each cell, drawn towards the middle one of all where there are few blocks."""
     there = np.isfinite(rows)
     counts = there.sum(axis=1)
-    means = np.where(there, rows, 0.0).sum(axis=1) / np.maximum(counts, 1)
-    weights = there / variances[:, None]
-    moved = weights * np.where(there, rows - means[:, None], 0.0)
-    couples = (weights.sum(axis=0) ** 2 - (weights**2).sum(axis=0)).sum()
-    degrees = 1 - 1 / max(2.0, float(np.median(counts)))
+    sums = np.where(there, rows**2, 0.0).sum(axis=1)
+    known = counts > 0
+    usual = float(np.median(sums[known] / counts[known])) if known.any() else 1.0
+    return np.asarray(np.maximum((sums + _PRIOR * usual) / (counts + _PRIOR), usual * 1e-4 or 1e-12))
+
+
+def _shared(rows: npt.NDArray[np.float64], squares: npt.NDArray[np.float64]) -> float:
+    """Estimate the mean square of what all cells of a block have in common: how much two cells move together."""
+    there = np.isfinite(rows)
+    weights = there / squares[:, None]
+    moved = weights * np.where(there, rows, 0.0)
+    couples = float((weights.sum(axis=0) ** 2 - (weights**2).sum(axis=0)).sum())
     if not couples:
         return 0.0
-    return max(0.0, float((moved.sum(axis=0) ** 2 - (moved**2).sum(axis=0)).sum() / couples) / degrees)
+    return max(0.0, float((moved.sum(axis=0) ** 2 - (moved**2).sum(axis=0)).sum()) / couples)

@@ -160,6 +160,8 @@ def p_values(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     sums = np.ceil(np.minimum(above, averages.shape[1] - above)).astype(int)
     ranks = np.minimum(1.0, 2 * _distribution(count)[sums])
     finest = _finest(count)
+    if (ranks > finest).all():
+        return np.asarray(ranks)
     closer = np.minimum(finest, np.maximum(_student(rows), _smallest(count)))
     return np.asarray(np.where(ranks > finest, ranks, closer))
 

@@ -168,7 +168,7 @@ def _planes(name: str, file: BinaryIO, path: Path) -> tuple[tuple[Any, ...], lis
         _check(told, name, path)
         frames = int(told.get("NumberOfFrames") or 1)
         if frames > _MOST_FRAMES:
-            msg = f"A DICOM file has {_MOST_FRAMES} frames at most: {name!r} of {str(path)!r} says {frames}. Get it again."
+            msg = f"A DICOM file has {_MOST_FRAMES} frames at most: {name!r} of {str(path)!r} says {frames}. Split it."
             raise DataError(msg)
         key = (told.get("SeriesNumber") or 0, str(told.get("SeriesInstanceUID")))
         return key, [_plane(told, name, frame) for frame in range(frames)]

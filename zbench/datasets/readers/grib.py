@@ -10,11 +10,12 @@ import contextlib
 import itertools
 import math
 import os
+import struct
 import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -33,6 +34,11 @@ __all__ = ["members"]
 # Slowest axis first: ensemble member, time, step of the forecast, level.
 _AXES = "mtsz"
 _VALUE_TYPE = np.dtype("f4")
+# Of a message of edition 2: what comes before its sections, and the section that a field has once.
+_HEAD_BYTES = 16
+_DATA_SECTION = 7
+# Far more than a bulletin puts between messages.
+_LOOK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,20 +92,46 @@ def _fields(path: Path) -> Iterator[_Field]:
     import eccodes  # noqa: PLC0415 - only for this format
 
     end = 0
-    with path.open("rb") as file:
+    with path.open("rb") as file, path.open("rb") as again:
         while (handle := eccodes.codes_grib_new_from_file(file)) is not None:
             try:
                 field = _field(handle, path)
             finally:
                 eccodes.codes_release(handle)
+            _check_between(again, end, field.offset, path)
+            _check_alone(again, field, path)
             end = field.offset + field.size_bytes
             yield field
-    # What ecCodes does not know for a message it steps over, also the rest of one that was cut.
-    with path.open("rb") as file:
-        file.seek(end)
-        if file.read().strip(b"\0\r\n\t \x03"):
-            msg = f"A GRIB file is messages and nothing else: {str(path)!r} has none at byte {end}. Get it again."
-            raise DataError(msg)
+        _check_between(again, end, path.stat().st_size, path)
+
+
+def _check_between(file: BinaryIO, start: int, stop: int, path: Path) -> None:
+    """Refuse what ecCodes does not know for a message and steps over, such as one that was cut or garbled."""
+    file.seek(start)
+    data = file.read(min(stop - start, _LOOK_BYTES))
+    # Bulletins put some lines of text before each message.
+    is_text = all(byte in b"\0\t\n\r\x03" or 32 <= byte < 127 for byte in data)
+    if not is_text or stop - start >= _LOOK_BYTES or b"GRIB" in data or b"7777" in data:
+        msg = f"A GRIB file is whole messages: {str(path)!r} has something else at byte {start}. Get it again."
+        raise DataError(msg)
+
+
+def _check_alone(file: BinaryIO, field: _Field, path: Path) -> None:
+    """Refuse a message of several fields: the library reads the first of them."""
+    file.seek(field.offset)
+    head = file.read(_HEAD_BYTES)
+    place, stop, found = field.offset + _HEAD_BYTES, field.offset + field.size_bytes - len(b"7777"), 0
+    while head[7] == 2 and place < stop:
+        file.seek(place)
+        length, number = struct.unpack(">IB", file.read(5))
+        found += number == _DATA_SECTION
+        place += max(length, 5)
+    if found > 1:
+        msg = (
+            f"A GRIB message holds one field: {str(path)!r} has one of {found} at byte {field.offset}. Write them to "
+            "messages of their own, with grib_copy."
+        )
+        raise RefusedError(msg)
 
 
 def _field(handle: Any, path: Path) -> _Field:

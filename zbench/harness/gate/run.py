@@ -163,6 +163,7 @@ class _Gate:
                 if base.get(package) != other.get(package) and package.lower() != project
             )
             found[name] = changed
+            self._warn_of_packages(name, changed)
             if changed and not self._question.candidate.requirements:
                 told = ", ".join(f"{package} {before} and {after}" for package, before, after in changed)
                 msg = (
@@ -171,6 +172,15 @@ class _Gate:
                 )
                 raise ResultsError(msg)
         return found
+
+    def _warn_of_packages(self, environment: str, changed: tuple[tuple[str, str, str], ...]) -> None:
+        asked = {name for name, _ in (*self._question.baseline.requirements, *self._question.candidate.requirements)}
+        others = [package for package, _, _ in changed if package.lower() not in asked]
+        if asked and others:
+            told = ", ".join(others)
+            self._warnings.append(
+                f"in {environment} more differs than was asked for: {told}; the ratios are of all of it"
+            )
 
     def _warn_of_load(self) -> None:
         load, cores = os.getloadavg()[0], os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""asv's own step detection, which stands beside ours wherever steps are told."""
+"""Step detection of asv itself, which stands beside ours wherever steps are told."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class _Study:
 
     def __init__(self, work: Path, plan: PublishPlan, report: Callable[[Status], None]) -> None:
         self._work, self._plan, self._report = work, plan, report
-        self._done = 0
+        self._done, self._note = 0, ""
 
     def findings(self) -> PublishFindings:
         """Measure everything; the whole history last."""
@@ -100,7 +100,7 @@ class _Study:
         size = sum(path.stat().st_size for path in (folder / _RESULTS).rglob("*.json"))
         late = _late(folder, _INCREMENTAL_TURNS, self._work / "later")
         full = self._publish(folder, site, "all but the last commits")
-        turns = []
+        turns: list[Run] = []
         for path in late:
             shutil.move(path, folder / _RESULTS / "box" / path.name)
             turns.append(self._publish(folder, site, f"one commit more, {len(turns) + 1} of {len(late)}"))
@@ -126,7 +126,7 @@ class _Study:
     def _told(self, what: str) -> None:
         self._done += 1
         total = 6 + _INCREMENTAL_TURNS + 3 * len(self._plan.asv_series)
-        self._report(Status(stage="publish", what=what, done=self._done, total=max(total, self._done)))
+        self._report(Status(stage="publish", what=what, done=self._done, total=max(total, self._done), note=self._note))
 
     def _generated(self, benchmarks: int, *, engines: int) -> Path:
         folder = self._work / f"history-{benchmarks}-{engines}"
@@ -144,7 +144,7 @@ class _Study:
             engines = 1 if series < 1000 else 4
             folder = self._generated(series // (25 * engines), engines=engines)
             self._told(f"asv publish, {series} series")
-            asv = _measured([sys.executable, "-m", "asv", "publish", "--no-pull"], folder)
+            asv = self._measured([sys.executable, "-m", "asv", "publish", "--no-pull"], folder)
             pairs.append((series, asv, self._publish(folder, folder / "site", f"{series} series")))
             shutil.rmtree(folder)
         return tuple(pairs)
@@ -152,7 +152,12 @@ class _Study:
     def _publish(self, folder: Path, site: Path, what: str) -> Run:
         self._told(f"zbench publish, {what}")
         words = ["publish", str(folder / _RESULTS), "--output", str(site), "--repository", str(folder)]
-        return _measured([sys.executable, "-m", "zbench", *words], folder)
+        return self._measured([sys.executable, "-m", "zbench", *words], folder)
+
+    def _measured(self, command: Sequence[str], folder: Path) -> Run:
+        run = _measured(command, folder)
+        self._note = f"the last one took {run.seconds:.1f} s"
+        return run
 
 
 def _measured(command: Sequence[str], folder: Path) -> Run:
@@ -186,7 +191,7 @@ def _views() -> dict[str, tuple[str, str]]:
     return {
         "overview": ("#/", "table.changes tbody tr"),
         "a benchmark of 100 cells, all pictures": (f"#/b/{time_page}", ".facets canvas"),
-        "two points compared": (f"#/b/{time_page}?a={point}.1&b={point}.900", ".panel .answer"),
+        "two points compared": (f"#/b/{time_page}?a={point}.1&b={point}.2", ".panel .answer"),
         "Pareto of two benchmarks": (f"#/pareto?x={time_page}&y={other}", ".dot circle"),
         "environments": ("#/environments", "table"),
     }

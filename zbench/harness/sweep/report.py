@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -110,9 +112,24 @@ def _write_times(output: Path, history: History, folder: Path) -> tuple[Path, ..
         figures=[path.name for path in figures if path.suffix == ".svg"],
         steps=_steps(folder, {row.dataset for row in rows}),
     )
-    path = output / f"{history.axis}-sweep.md"
+    path, numbers = (output / f"{history.axis}-sweep.{ending}" for ending in ("md", "csv"))
     write_atomically(path, page)
-    return (path, *figures)
+    write_atomically(numbers, _numbers(releases, rows))
+    return (path, numbers, *figures)
+
+
+def _numbers(releases: list[TimedRelease], rows: list[Row]) -> str:
+    """Write the times and the memory as they were measured, one line a release and workload."""
+    versions = {release.run: release.name or release.version for release in releases}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("release", "layout", "chain", "operation", "metric", "unit", "median", "low", "high", "rounds"))
+    for row in rows:
+        if row.metric in _TIMED and row.value is not None:
+            values = (f"{value:.4g}" if value is not None else "" for value in (row.value, row.low, row.high))
+            named = (versions[row.run], row.layout, row.chain, row.pattern, row.metric, row.unit)
+            writer.writerow((*named, *values, len(row.samples)))
+    return text.getvalue()
 
 
 def _steps(folder: Path, datasets: set[str]) -> list[StepNote]:

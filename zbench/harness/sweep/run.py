@@ -87,15 +87,13 @@ def sweep(plan: SweepPlan, work: Path, *, report: Callable[[Status], None]) -> t
     log = open_log(own / "counts.jsonl", counting)
     _tell_asked(log, plan)
     made = places_of(axis, wanted, work, log, report=report)
-    try:
-        count_releases(counting, made, log, own / "stores", report=report)
-        if plan.times is not None:
-            times = open_times(own / "times.jsonl", axis, plan.times)
-            time_releases(
-                axis, plan.times, chosen_to_time(plan.times, made), times, own / "stores", work=work, report=report
-            )
-    finally:
-        shutil.rmtree(own / "stores", ignore_errors=True)
+    count_releases(counting, made, log, own / "counted", report=report)
+    shutil.rmtree(own / "counted", ignore_errors=True)
+    if plan.times is not None:
+        times = open_times(own / "times.jsonl", axis, plan.times)
+        time_releases(
+            axis, plan.times, chosen_to_time(plan.times, made), times, own / "stores", work=work, report=report
+        )
     return store_history(plan.axis, work, plan.dataset)
 
 
@@ -103,6 +101,8 @@ def _tell_asked(log: RunLog, plan: SweepPlan) -> None:
     command = f"zbench sweep {plan.axis} --since {plan.since or axis_named(plan.axis).since} --until {plan.until}"
     command += f" --each {plan.each}" if plan.each != "release" else ""
     command += "".join(f" --also {version}" for version in plan.also)
+    if plan.times is not None:
+        command += "".join(f" --time {version}" for version in plan.times.versions)
     if command != next((entry["command"] for entry in reversed(tuple(log.of("asked")))), None):
         log.add("asked", command=command)
 

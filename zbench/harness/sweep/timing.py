@@ -196,9 +196,8 @@ def time_releases(
             reference.python, _cells(replace(preset, engines=(REFERENCE,)))
         )
         places[f"{REFERENCE} {reference.version}"] = reference
-    folder.mkdir(parents=True, exist_ok=True)
     for version, place in places.items():
-        _tell_place(log, version, place, folder)
+        _tell_place(log, version, place, work)
 
     def step(progress: Progress) -> None:
         report(
@@ -215,7 +214,7 @@ def time_releases(
         releases=timed,
         volume=prepared(preset.datasets[0], volume_size=plan.volume_size),
         log=log,
-        folder=folder / "timed",
+        folder=folder,
         rounds=plan.rounds,
         budget_s=plan.budget_s,
         memory_rounds=plan.memory_rounds,

@@ -1,4 +1,4 @@
-"""uv as the sweep uses it, and the interpreters that it finds."""
+"""How the sweep calls uv, and the interpreters that it finds."""
 
 from __future__ import annotations
 

@@ -5,15 +5,32 @@ from __future__ import annotations
 import html
 import re
 
-__all__ = ["code", "fenced", "prose", "shortened"]
+__all__ = ["code", "fenced", "prose", "shortened", "writable"]
 
 # What has a meaning within a code span of a table, or would end it.
 _UNSAFE_CODE = re.compile(r"[`|\\]")
 _MARKS = re.compile(r"([\\`*_{}\[\]<>~&$!])")
 # Mentions and references are looked for in the text that is shown, where a backslash is gone.
 _REFERENCES = re.compile(r"[@#](?=\w)|\bGH-(?=\d)|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LINES = re.compile(r"\s+")
 _ENTITIES = str.maketrans({mark: f"&#{ord(mark)};" for mark in "`|\\*_[]~$!@:."})
+
+
+def writable(text: str) -> str:
+    """Replace what no file or service takes.
+
+    Parameters
+    ----------
+    text
+        Any text.
+
+    Returns
+    -------
+    str
+        With a sign in the place of each control character and each half of a character.
+    """
+    return _UNWRITABLE.sub("\ufffd", text)
 
 
 def shortened(text: str, most: int) -> str:
@@ -31,7 +48,7 @@ def shortened(text: str, most: int) -> str:
     str
         On one line, with an ellipsis where it was cut.
     """
-    line = _LINES.sub(" ", text.encode("utf-8", "replace").decode()).strip()
+    line = writable(_LINES.sub(" ", text)).strip()
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
@@ -73,9 +90,9 @@ def prose(text: str, *, most: int = 600) -> str:
     str
         Markdown.
     """
+    # Not the bar: tables put a backslash before it, and after one of ours it would end the cell.
     marked = _MARKS.sub(r"\\\1", shortened(text, most))
-    # Tables put a backslash before a bar, and two would end the cell.
-    return _REFERENCES.sub("\\g<0>\u200b", marked).replace("|", "&#124;")
+    return _REFERENCES.sub("\\g<0>\u200b", marked)
 
 
 def fenced(text: str) -> str:

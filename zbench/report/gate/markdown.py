@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from zbench.model import Verdict
 from zbench.report.gate.costs import cost, detectable
-from zbench.report.gate.escapes import code, fenced, prose
+from zbench.report.gate.escapes import code, fenced, prose, writable
 from zbench.report.gate.nouns import GateCell
 from zbench.report.gate.strips import reach, strip, strip_head
 from zbench.report.gate.words import change, headline, numbers, ordered, pooled, ratio, verdict
@@ -47,7 +47,7 @@ def markdown(report: GateReport) -> str:
     """
     written = ""
     for rows in _ROWS:
-        written = "\n\n".join(part for part in _Comment(report, rows).parts() if part) + "\n"
+        written = writable("\n\n".join(part for part in _Comment(report, rows).parts() if part)) + "\n"
         if len(written) <= LONGEST:
             break
     return written
@@ -68,7 +68,7 @@ def markdown_without_answer(project: str, reason: str) -> str:
     str
         Markdown, whose first line is `MARKER`.
     """
-    told = fenced(reason.encode("utf-8", "replace").decode()[:_LONGEST_REASON])
+    told = fenced(writable(reason)[:_LONGEST_REASON])
     return f"{MARKER}\n\n### Could not answer\n\nThe gate of {code(project)} says:\n\n{told}\n"
 
 
@@ -82,8 +82,8 @@ class _Comment:
     def parts(self) -> list[str]:
         report = self.report
         deciding = [cell for cell in ordered(report.cells) if cell.decides]
-        exact = [cell for cell in deciding if cell.exact and cell.comparison.verdict in _CHANGED]
-        noisy = [cell for cell in deciding if cell not in exact]
+        exact = [cell for cell in deciding if _is_exact_change(cell)]
+        noisy = [cell for cell in deciding if not _is_exact_change(cell)]
         by_verdict = {one: [cell for cell in noisy if cell.comparison.verdict is one] for one in Verdict}
         slower: list[GateCell | GateContrast] = [one for one in pooled(report) if one.is_regression]
         slower += by_verdict[Verdict.SLOWER]
@@ -233,6 +233,10 @@ class _Comment:
         # A command that was cut would ask something else.
         short = report.command and len(report.command) <= _LONGEST_REASON
         return f"{fenced(report.command)}\n\n{settings}" if short else settings
+
+
+def _is_exact_change(cell: GateCell) -> bool:
+    return cell.exact and cell.comparison.verdict in _CHANGED
 
 
 def _cut(written: str, left: int) -> str:

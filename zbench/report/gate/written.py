@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from zbench.errors import ResultsError
+from zbench.report.gate.escapes import writable
 from zbench.report.gate.figure import draw_gate
 from zbench.report.gate.junit import junit, junit_without_answer
 from zbench.report.gate.markdown import markdown, markdown_without_answer
@@ -109,6 +110,7 @@ def clear_reports(folder: Path) -> None:
 def _drawn(drawn: Drawn, folder: Path) -> tuple[Path, Path]:
     svg, (png_path, svg_path) = save(drawn, folder)
     head, inside = svg.split(">\n <metadata>", 1)
-    told = f"<title>Ratio and interval of each benchmark</title>\n <desc>{escape(drawn.picture.alternative)}</desc>"
+    alternative = escape(writable(drawn.picture.alternative))
+    told = f"<title>Ratio and interval of each benchmark</title>\n <desc>{alternative}</desc>"
     write_atomically(svg_path, f'{head} role="img">\n {told}\n <metadata>{inside}')
     return svg_path, png_path

@@ -14,7 +14,7 @@ from zbench.report.site.encode import from_script, to_script, unpack
 from zbench.report.site.lines import JUDGED, Line, joined
 from zbench.report.site.nouns import Measure, Step
 from zbench.report.site.pages import SEGMENT, Page, PageLine, head_of, page_name, segment_entry, segment_key
-from zbench.report.site.steps import RECENT, find_steps, may_have_changed
+from zbench.report.site.steps import RECENT, find_steps, may_have_changed_at_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ Files: TypeAlias = "dict[str, bytes]"
 # Reads a file of the site by its key.
 Reader: TypeAlias = "Callable[[str], bytes]"
 # Reads the numbers of one line from one file.
-Piece: TypeAlias = "Callable[[int], np.ndarray | None]"
+Piece: TypeAlias = "Callable[..., np.ndarray | None]"
 
 
 class OutOfOrderError(Exception):
@@ -200,11 +200,13 @@ class _Pieces:
             self._known[number] = from_script(self._read(segment_key(self._name, number)))["lines"]
         return self._known[number]
 
-    def of(self, line: int, number: int) -> np.ndarray | None:
+    def of(self, line: int, number: int, *, ends: bool = True) -> np.ndarray | None:
         entry = self.lines(number).get(str(line))
         if entry is None:
             return None
         value = unpack(entry["v"])
+        if not ends:
+            return value[None]
         empty = np.full_like(value, np.nan)
         return np.stack([value, *(unpack(entry[end]) if end in entry else empty for end in ("lo", "hi"))])
 
@@ -264,11 +266,11 @@ class _Growing:
         line.numbers = np.concatenate([tail, added], axis=2)
         one.first = first * SEGMENT
         one.latest = _latest(added, one.latest)
-        self._look(self._chosen(), first)
+        self._look(self._chosen(len(new.positions)), first)
         moved = {(int(places[row]), count + at): ends for (row, at), ends in new.moved.items()}
         one.steps = _with_moved(one.steps, _moved(line.numbers[0], moved, one.first))
 
-    def _chosen(self) -> np.ndarray:
+    def _chosen(self, added: int) -> np.ndarray:
         """Choose the rows whose steps may be others now: the end of the row looks like one, or has one."""
         one = self.one
         tail = one.line.numbers[0].copy()
@@ -276,7 +278,8 @@ class _Growing:
         for step in one.steps:
             tail[step.row, : max(0, step.column - one.first)] = np.nan
             recent[step.row] |= step.column >= len(one.line.positions) - RECENT and not self.exact
-        return np.flatnonzero(recent | may_have_changed(tail, exact=self.exact, family=self.family))
+        moved = may_have_changed_at_the_end(tail, added=added, exact=self.exact, family=self.family)
+        return np.flatnonzero(recent | moved)
 
     def _look(self, rows: np.ndarray, first: int) -> None:
         if not len(rows) or (self.one.line.key.startswith(JUDGED) and not self.exact):
@@ -284,7 +287,7 @@ class _Growing:
         one = self.one
         values = one.line.numbers[0]
         if first:
-            older = _numbers(self.piece, 0, first - 1, len(values))[0]
+            older = _numbers(partial(self.piece, ends=False), 0, first - 1, len(values))[0]
             values = np.concatenate([older, values], axis=1)
         again = find_steps(values, exact=self.exact, family=self.family, rows=rows.tolist())
         chosen = set(rows.tolist())

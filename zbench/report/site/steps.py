@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from zbench.stats.steps import Step as Found
 
-__all__ = ["RECENT", "family_of", "find_steps", "may_have_changed"]
+__all__ = ["RECENT", "family_of", "find_steps", "may_have_changed", "may_have_changed_at_the_end"]
 
 # Columns within which a step may still move when a number is added.
 RECENT = 12
@@ -26,6 +26,8 @@ _SMALLEST = 0.01
 # Windows of one length on both sides of a place see at least so much of what the search sees in the best stretch.
 _SEEN = 0.8
 _SHORTEST = 4
+# A line is searched anew each time that the evidence grows by so many standard errors.
+_GAIN = 0.5
 # Of a normal distribution's standard deviation to the median of its absolute differences.
 _MAD = 1.4826 / math.sqrt(2)
 
@@ -133,9 +135,56 @@ def may_have_changed(values: np.ndarray, *, exact: bool, family: int) -> np.ndar
     count = values.shape[1]
     if count < 2 * _SHORTEST:
         return np.zeros(len(values), dtype=bool)
-    limit = -NormalDist().inv_cdf(_ERROR / (2 * family * count))
     levels, noise = _levels(values.astype(float))
-    return np.asarray(_highest(levels) > _SEEN * limit * noise)
+    return np.asarray(_highest(levels) > _SEEN * _limit(count, family) * noise)
+
+
+def may_have_changed_at_the_end(tail: np.ndarray, *, added: int, exact: bool, family: int) -> np.ndarray:
+    """Tell for each row whether what was added may make a step where there was none.
+
+    Parameters
+    ----------
+    tail
+        The last columns; what lies before the last step of a row is left out of it as NaN.
+    added
+        Number of columns that are new.
+    exact, family
+        As for `may_have_changed`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Booleans: true each time that the evidence for a step gains half a standard error.
+    """
+    if exact:
+        return _moves(tail)
+    count = tail.shape[1]
+    if count - added < 2 * _SHORTEST:
+        return may_have_changed(tail, exact=exact, family=family)
+    levels, noise = _levels(tail.astype(float))
+    noise = np.maximum(noise, np.finfo(float).tiny)
+    now, before = _ending(levels) / noise, _ending(levels[:, :-added]) / noise
+    return np.asarray((now > _SEEN * _limit(count, family)) & (np.floor(now / _GAIN) > np.floor(before / _GAIN)))
+
+
+def _ending(levels: np.ndarray) -> np.ndarray:
+    """Find the largest difference of the mean of the last columns to that of those before, as `_highest` does."""
+    count = levels.shape[1]
+    sums = np.zeros((len(levels), count + 1))
+    np.cumsum(levels - levels[:, :1], axis=1, out=sums[:, 1:])
+    places = np.arange(_SHORTEST, count - _SHORTEST + 1)
+    right = count - places
+    highest = np.zeros(len(levels))
+    for left in (places, np.minimum(places, 2 * right), np.minimum(places, np.maximum(right // 2, _SHORTEST))):
+        here = sums[:, places]
+        gap = (sums[:, -1:] - here) / right - (here - sums[:, places - left]) / left
+        np.maximum(highest, np.abs(gap * np.sqrt(left * right / (left + right))).max(axis=1), out=highest)
+    return highest
+
+
+def _limit(count: int, family: int) -> float:
+    """Tell how many standard errors the search asks for, of normal noise."""
+    return -NormalDist().inv_cdf(_ERROR / (2 * family * count))
 
 
 def _moves(values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,133 @@
+"""From the record of the study to what its page tells."""
+
+from __future__ import annotations
+
+import datetime as dt
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from zbench.errors import ResultsError
+from zbench.harness.gate_study.plan import cells
+from zbench.harness.gate_study.rounds import Round, clock_spreads, pooled_ratios, read_rounds, resampled
+from zbench.model import Environment
+from zbench.report.gate_study import GATE, GateStudy, Pooled, Resampled, ToolRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from zbench.runner.log import RunLog
+
+__all__ = ["study_of"]
+
+_GATES = 1000
+_FEWEST = 8
+# Gates of so many times the rounds of the recorded ones, as far as there are rounds to draw.
+_LONGER = (1, 2, 4)
+_CLOCKS = ("cpu", "wall")
+
+
+def study_of(log: RunLog, folder: Path, *, gates: int = _GATES) -> GateStudy:
+    """Read the record, and judge anew what its gates measured.
+
+    Parameters
+    ----------
+    log
+        The record.
+    folder
+        Folder with the rounds of each gate.
+    gates
+        How many gates of each kind are made from the rounds.
+
+    Returns
+    -------
+    GateStudy
+        All that is known.
+
+    Raises
+    ------
+    ResultsError
+        If no program has run yet.
+    """
+    entries = list(log.of("run"))
+    if not entries:
+        msg = "A page needs one repetition at least: the record has none. Measure first."
+        raise ResultsError(msg)
+    runs = tuple(run for entry in entries for run in _runs(entry))
+    pools = {
+        (injected, busy): _pool(runs, folder, injected, busy) for injected in (True, False) for busy in (False, True)
+    }
+    counted = next(log.of("instructions"), {"ratios": {}, "note": ""})
+    machine = {name: value for name, value in next(log.of("machine")).items() if name != "kind"}
+    return GateStudy(
+        runs=runs,
+        levels=cells(),
+        instructions=counted["ratios"],
+        pooled=pooled_ratios(pools[True, False][0], clock="cpu"),
+        spreads={
+            f"{'busy' if busy else 'quiet'} {clock}": clock_spreads(
+                pools[True, busy][0] + pools[False, busy][0], clock=clock
+            )
+            for busy in (False, True)
+            for clock in _CLOCKS
+        },
+        resampled=tuple(_all_resampled(runs, pools, gates)),
+        budget_s=next(log.of("head"))["budget_s"],
+        machine=Environment(**machine),
+        versions={},
+        date=dt.datetime.now(tz=dt.UTC).date().isoformat(),
+        note=counted["note"],
+    )
+
+
+def _runs(entry: dict[str, Any]) -> Iterator[ToolRun]:
+    for tool, said in entry["tools"].items():
+        yield ToolRun(
+            tool=tool,
+            repetition=entry["repetition"],
+            injected=entry["injected"],
+            busy=entry["busy"],
+            seconds=said["seconds"],
+            alarm=said["alarm"],
+            slower=said["slower"],
+            ratios=said["ratios"],
+            contrasts={codec: Pooled(**one) for codec, one in said.get("contrasts", {}).items()},
+            causes=tuple(said.get("causes", ())),
+            rounds=said.get("rounds", 0),
+        )
+
+
+def _pool(runs: tuple[ToolRun, ...], folder: Path, injected: bool, busy: bool) -> tuple[list[Round], float]:  # noqa: FBT001
+    """Put the rounds of all gates of one kind together; tell how long one takes."""
+    pool: list[Round] = []
+    seconds = 0.0
+    for run in runs:
+        if run.tool == GATE and (run.injected, run.busy) == (injected, busy):
+            rounds, taken = read_rounds(folder / f"{run.repetition}.jsonl")
+            pool += rounds
+            seconds += taken
+    return pool, seconds / max(len(pool), 1)
+
+
+def _all_resampled(
+    runs: tuple[ToolRun, ...], pools: dict[tuple[bool, bool], tuple[list[Round], float]], gates: int
+) -> Iterator[Resampled]:
+    for (injected, busy), (pool, pace_s) in pools.items():
+        own = [run.rounds for run in runs if run.tool == GATE and (run.injected, run.busy) == (injected, busy)]
+        if not own or len(pool) < _FEWEST:
+            continue
+        usual = max(_FEWEST, round(statistics.median(own)))
+        for times in _LONGER if injected else (1,):
+            # Fewer than twice as many as are drawn would all be nearly the same gate.
+            if times > 1 and 2 * times * usual > len(pool):
+                continue
+            for clock in _CLOCKS if times == 1 else _CLOCKS[:1]:
+                yield resampled(
+                    pool,
+                    clock=clock,
+                    rounds=min(usual * times, len(pool)),
+                    seconds=pace_s,
+                    gates=gates,
+                    injected=injected,
+                    busy=busy,
+                )
