@@ -151,7 +151,7 @@ def text(path):
 
 
 @needs_jq
-def test_a_regression_fails_the_last_step_and_is_told_everywhere(runner):
+def test_a_regression_fails_the_last_step_and_is_told_everywhere(runner, project):
     made = runner(budget="3s", bench="track_requests\ntime_read\\(none, 1")
     answered = made.all()
     assert answered.returncode == 1
@@ -169,7 +169,10 @@ def test_a_regression_fails_the_last_step_and_is_told_everywhere(runner):
     assert posted[0] == MARKER
     assert "\n".join(posted[1:]).strip() == text(made.summary).strip()
     assert ET.parse(made.report / "junit.xml").getroot().get("failures") == "3"
-    assert "::" not in text(made.report / "gate.log")
+    assert json.loads(text(made.report / "gate.json"))["command"] == (
+        f"zbench gate {project.first} {project.chattier} --bench track_requests --bench 'time_read\\(none, 1' "
+        "--budget 3s --seed 0"
+    )
     assert text(made.folder / "pip.log").splitlines()[0].endswith(f"{REPOSITORY}[cli]")
 
 

@@ -1,5 +1,6 @@
 """Counting and timing releases in processes of their own; both "releases" are the zarr that is installed here."""
 
+import fcntl
 import json
 import sys
 from pathlib import Path
@@ -141,6 +142,14 @@ def test_a_sweep_that_cannot_be_is_refused_with_status_two(arguments, said, tmp_
     done = CliRunner().invoke(main, ["sweep", *arguments, "--work", str(tmp_path / "none")])
     assert done.exit_code == 2
     assert said in done.output
+
+
+def test_a_second_sweep_in_the_same_folder_is_refused(tmp_path):
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = CliRunner().invoke(main, ["sweep", "zarr", "--counts-only", "--work", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "One sweep at a time" in done.output
 
 
 class Clock:

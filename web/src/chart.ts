@@ -52,6 +52,8 @@ export function baseOf(curve: Curve, relative: boolean): number {
 }
 
 const FEW = 8;
+/** Bytes are read in powers of two. */
+const DOUBLINGS = Array.from({ length: 60 }, (_, power) => 2 ** power);
 
 export class Chart {
   private readonly plot: uPlot;
@@ -94,7 +96,7 @@ export class Chart {
       },
       axes: [
         { ...style, size: 30, space: 84, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000], values: (_, at) => at.map((place) => tick(axis[place])) },
-        { ...style, size: 74, space: 26, values: (_, at) => at.map((value) => (value === null ? "" : this.input.relative ? percent(value) : number(value, measure.unit))) },
+        { ...style, size: 74, space: 26, ...(measure.unit === "bytes" && !this.input.relative && !logarithmic ? { incrs: DOUBLINGS } : {}), values: (_, at) => at.map((value) => (value === null ? "" : this.input.relative ? percent(value) : number(value, measure.unit))) },
       ],
       series: [{}, ...this.input.curves.map(({ color, curve }) => ({
         label: curve.id, stroke: ink(`c${color % 8}`), width: 1.5, dash: color >= 8 ? [5, 3] : [],

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ["study_of"]
 
-_GATES = 1000
+_GATES = 400
 _FEWEST = 8
 # Gates of so many times the rounds of the recorded ones, as far as there are rounds to draw.
 _LONGER = (1, 2, 4)
 _CLOCKS = ("cpu", "wall")
+# A rate of 1 in 100 wants more gates than a power does.
+_MORE = 3
 
 
 def study_of(log: RunLog, folder: Path, *, gates: int = _GATES) -> GateStudy:
@@ -127,7 +129,7 @@ def _all_resampled(
                     clock=clock,
                     rounds=min(usual * times, len(pool)),
                     seconds=pace_s,
-                    gates=gates,
+                    gates=gates if injected else _MORE * gates,
                     injected=injected,
                     busy=busy,
                 )

@@ -47,12 +47,15 @@ class GateStudyPlan:
         Of all orders.
     programs
         Names of the programs.
+    instructions
+        Whether the instructions of both sides are counted at the end.
     """
 
     repetitions: int = 30
     budget_s: float = 30.0
     seed: int = 0
     programs: tuple[str, ...] = PROGRAMS
+    instructions: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from zbench.harness.gate.settings import GateSettings
 from zbench.harness.gate_study.plan import LEVELS, SIZES
 from zbench.report.gate_study import Resampled
 from zbench.runner.log import RunLog
-from zbench.runner.pairs import Item, Kind
+from zbench.runner.pairs import Item, Kind, Turn
 from zbench.runner.pairs.rounds import Measured, Rounds
 from zbench.stats import Interval
 from zbench.stats.paired import block_ratio, paired_test, spread
@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from zbench.runner.pairs import Turn
-
 __all__ = ["CODEC", "Round", "cell_of", "clock_spreads", "pooled_ratios", "read_rounds", "resampled"]
 
 # One round of one gate: what each cell gave, by the name of the cell.
-Round = dict[str, "Turn"]
+Round = dict[str, Turn]
 CODEC = "codec"
 _BENCHMARK = "decode.Decode.time_decode"
 _ENVIRONMENT = "study"
@@ -128,13 +126,15 @@ def resampled(
         How many failed, and by what.
     """
     rng = np.random.default_rng(rounds)
-    settings = GateSettings(clock=clock)
+    # One clock alone is judged: the other would not decide, and takes as long.
+    own = [_of_clock(one, clock) for one in recorded]
+    settings = GateSettings(clock="wall")
     count = min(rounds, len(recorded))
     cells = dict.fromkeys(_ITEMS, 0)
     codecs = dict.fromkeys(LEVELS, 0)
     alarms = 0
     for _ in range(gates):
-        drawn = [recorded[place] for place in rng.permutation(len(recorded))[:count]]
+        drawn = [own[place] for place in rng.permutation(len(own))[:count]]
         turned = rng.random(count) < 0.5 if not injected else np.zeros(count, dtype=bool)
         made = _measured([_turned(one) if turn else one for one, turn in zip(drawn, turned, strict=True)])
         judged = judge(_ITEMS.values(), made, settings, most_blocks=count, blocks_left=0, explaining=False)
@@ -166,11 +166,13 @@ def _measured(rounds: Sequence[Round]) -> Measured:
     return made
 
 
+def _of_clock(one: Round, clock: str) -> Round:
+    chosen = {name: turn.wall_ns if clock == "wall" else turn.cpu_ns for name, turn in one.items()}
+    return {name: Turn(wall_ns=taken, cpu_ns=None) for name, taken in chosen.items() if taken is not None}
+
+
 def _turned(one: Round) -> Round:
-    return {
-        name: replace(turn, wall_ns=turn.wall_ns[::-1], cpu_ns=turn.cpu_ns and turn.cpu_ns[::-1])
-        for name, turn in one.items()
-    }
+    return {name: replace(turn, wall_ns=turn.wall_ns[::-1]) for name, turn in one.items()}
 
 
 def pooled_ratios(rounds: Sequence[Round], *, clock: str) -> dict[str, Interval]:

@@ -152,7 +152,7 @@ class _Study:
         return project, others
 
     def _counted(self) -> bool:
-        return GATE not in self._plan.programs or any(True for _ in self._log.of("instructions"))
+        return not self._plan.instructions or any(True for _ in self._log.of("instructions"))
 
     def _count(self, project: Project) -> None:
         """Count instructions of both sides, once: they tell what the slow side really does more."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from zbench.harness.sweep.releases import LATEST, releases
 from zbench.harness.sweep.timing import TimePlan, chosen_to_time, open_times, time_releases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from zbench.harness.status import Status
@@ -75,12 +77,33 @@ def sweep(plan: SweepPlan, work: Path, *, report: Callable[[Status], None]) -> t
     Raises
     ------
     ResultsError
-        If the releases cannot be listed, nothing can measure them, or a record is another sweep's.
+        If the releases cannot be listed, nothing can measure them, a record is another sweep's, or another sweep runs
+        in the folder.
     UnknownNameError
         If there is no such axis, release, dataset or preset.
     """
     # Resolved: workers have a working folder of their own.
-    work, axis = work.resolve(), axis_named(plan.axis)
+    work = work.resolve()
+    with _alone(work):
+        _measure(plan, work, report)
+    return store_history(plan.axis, work, plan.dataset)
+
+
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Keep a second sweep out: it would store where this one reads, and take its time."""
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            msg = f"One sweep at a time measures in a folder: another one runs in {str(work)!r}. Wait for its end."
+            raise ResultsError(msg) from None
+        yield
+
+
+def _measure(plan: SweepPlan, work: Path, report: Callable[[Status], None]) -> None:
+    axis = axis_named(plan.axis)
     own = work / axis.name
     wanted = releases(axis.name, since=plan.since or axis.since, until=plan.until, each=plan.each, also=plan.also)
     counting = CountPlan(axis=axis, dataset=plan.dataset)
@@ -94,7 +117,6 @@ def sweep(plan: SweepPlan, work: Path, *, report: Callable[[Status], None]) -> t
         time_releases(
             axis, plan.times, chosen_to_time(plan.times, made), times, own / "stores", work=work, report=report
         )
-    return store_history(plan.axis, work, plan.dataset)
 
 
 def _tell_asked(log: RunLog, plan: SweepPlan) -> None:
