@@ -57,8 +57,7 @@ def questions(situation):
     """
     made = {}
     for sweep in PRESET.sweeps:
-        others = (other.layouts for other in PRESET.sweeps if other is not sweep)
-        if not situation.every_chain and any(set(sweep.layouts) < set(layouts) for layouts in others):
+        if not situation.every_chain and any(_is_part(sweep, other) for other in PRESET.sweeps):
             # Without its chains it would ask what another question asks.
             continue
         values = {
@@ -76,3 +75,7 @@ def questions(situation):
         name = "".join(word.capitalize() for word in sweep.name.split("-")) + situation.__name__.removeprefix("_")
         made[name] = type(name, (situation,), members)
     return made
+
+
+def _is_part(sweep, other):
+    return set(sweep.layouts) < set(other.layouts) and set(sweep.patterns) <= set(other.patterns)

@@ -20,19 +20,19 @@ from zbench.datasets import prepared
 from zbench.engines import engine, write_verified
 from zbench.errors import ZbenchError
 from zbench.layouts import resolve_layout
-from zbench.model import StorageConfig, StoreKind, StoreSpec, Trace
+from zbench.model import StorageConfig, StoreKind, StoreSpec
 from zbench.patterns import access_pattern
-from zbench.stores import counts, inventory, trace
+from zbench.stores import inventory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from concurrent.futures import Executor
 
     import numpy.typing as npt
 
     from zbench.engines import Array
     from zbench.grid import CellSpec
-    from zbench.model import AccessPattern, Counts
+    from zbench.model import AccessPattern
     from zbench.units import Shape
 
 __all__ = [
@@ -41,8 +41,6 @@ __all__ = [
     "blank_array",
     "cell_fields",
     "cell_pattern",
-    "count_read",
-    "count_reads",
     "open_array",
     "read",
     "restored_cell",
@@ -350,68 +348,6 @@ def read(array: Array, pattern: AccessPattern, executor: Executor | None = None)
                 array.read_box(box)
         else:
             list(executor.map(array.read_box, operation))
-
-
-def count_read(cell: StoredCell, pattern: AccessPattern) -> Counts:
-    """Execute an access pattern once and count what it asks of the store, opening included.
-
-    Parameters
-    ----------
-    cell
-        The cell.
-    pattern
-        Boxes to read.
-
-    Returns
-    -------
-    Counts
-        Exact numbers.
-    """
-    return count_reads(cell, (pattern,))[0]
-
-
-def count_reads(cell: StoredCell, patterns: Sequence[AccessPattern]) -> tuple[Counts, ...]:
-    """Execute access patterns one after the other, once each, and count what each asks of the store, opening included.
-
-    Parameters
-    ----------
-    cell
-        The cell.
-    patterns
-        Boxes to read. A store that only a server can watch is served once for all of them.
-
-    Returns
-    -------
-    tuple of Counts
-        Exact numbers of each.
-    """
-    chosen = engine(cell.spec.engine)
-    begins_ns: list[list[int]] = []
-    ends_ns = []
-    with trace(chosen.tracing, cell.store) as (store, log):
-        for pattern in patterns:
-            array = chosen.open(store)
-            begins_ns.append([])
-            for box in pattern.boxes:
-                begins_ns[-1].append(log.now_ns())
-                array.read_box(box)
-            ends_ns.append(log.now_ns())
-    kept, whole = inventory(cell.store), log.trace()
-    found, last = [], -1
-    for pattern, begins, end in zip(patterns, begins_ns, ends_ns, strict=True):
-        found.append(
-            counts(
-                Trace(tuple(request for request in whole.requests if last < request.offset_ns <= end)),
-                kept,
-                store=cell.store,
-                layout=cell.config.layout,
-                itemsize=np.dtype(cell.dtype).itemsize,
-                boxes=pattern.boxes,
-                begins_ns=begins,
-            )
-        )
-        last = end
-    return tuple(found)
 
 
 def _config(spec: CellSpec, shape: Shape) -> StorageConfig:

@@ -94,7 +94,8 @@ class ZarrWorkload:
         return cell
 
     def _read(self, cell: StoredCell, pattern: str) -> None:
-        from zbench.cell import cell_pattern, count_read, open_array, read  # noqa: PLC0415
+        from zbench.cell import cell_pattern, open_array, read  # noqa: PLC0415
+        from zbench.counting import count_read  # noqa: PLC0415
 
         boxes = cell_pattern(cell, pattern)
         self._note(cell, pattern, count_read(cell, boxes))

@@ -422,7 +422,7 @@ def test_no_view_has_a_serious_barrier(opened, axe, view):
     page, _ = opened(VIEWS[view])
     if view == "trace":
         page.wait_for_selector("circle.request")
-    for width, scheme in WINDOWS[:3]:
+    for width, scheme in WINDOWS[::2]:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
         assert barriers(page, axe) == [], (width, scheme)

@@ -283,12 +283,23 @@ def test_one_comment_is_kept_and_it_is_the_workflows_own(reported, comments, inp
 
 
 @needs_jq
-def test_a_token_that_may_only_read_is_a_warning_and_changes_no_answer(reported):
-    made = reported()
+@pytest.mark.parametrize(
+    ("comments", "listed"),
+    [
+        pytest.param([], True, id="first"),
+        pytest.param([("Bot", f"{MARKER}\nold")], True, id="own"),
+        pytest.param([], False, id="not even listed"),
+    ],
+)
+def test_a_token_that_may_only_read_is_a_warning_and_changes_no_answer(reported, comments, listed):
+    made = reported(*comments)
     (made.folder / "read-only").touch()
+    if not listed:
+        (made.folder / "comments.json").unlink()
     ran = made.step("Write the comment")
     assert ran.returncode == 0
     assert ran.stdout.startswith("::warning title=zbench gate::The report could not be written")
+    assert not (made.folder / "posted.md").exists()
     assert made.step("Answer").returncode == 0
 
 

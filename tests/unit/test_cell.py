@@ -17,7 +17,6 @@ from zbench.cell import (
     blank_array,
     cell_fields,
     cell_pattern,
-    count_read,
     open_array,
     read,
     restored_cell,
@@ -26,6 +25,7 @@ from zbench.cell import (
     stored,
     voxels,
 )
+from zbench.counting import count_read
 from zbench.errors import LayoutError, RefusedError, VerificationError
 from zbench.grid import CellSpec
 from zbench.model import Box, voxel_digest

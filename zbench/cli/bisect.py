@@ -14,7 +14,7 @@ from zbench.cli.json_text import json_text
 from zbench.cli.kinds import Duration, Percentage
 from zbench.harness.gate import GateQuestion, SideWanted, read_settings
 from zbench.harness.gate.bisect import bisect as use_case
-from zbench.harness.gate.bisect import commits_between
+from zbench.harness.gate.commits import commits_between
 from zbench.harness.sweep.releases import chosen_releases, released
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from zbench.cli.kinds import Duration
 from zbench.errors import PresetError, ResultsError, ZbenchError
 from zbench.harness.gate import GateQuestion, SideWanted, read_settings, requirements_of
 from zbench.harness.gate import gate as use_case
+from zbench.harness.gate.commits import left_main
 from zbench.model import Verdict
 from zbench.report.gate.words import headline, numbers, ordered, ratio, verdict
 from zbench.report.gate.written import clear_reports, write_no_answer, write_reports
@@ -145,28 +145,13 @@ def _baseline(
             msg = f"--against compares packages at one commit: got two, {baseline!r} and {candidate!r}. Give one."
             raise ResultsError(msg)
         return SideWanted(commit=baseline or "HEAD", requirements=requirements_of(against[0]))
-    return SideWanted(commit=baseline or _merge_base(repository))
+    return SideWanted(commit=baseline or left_main(repository))
 
 
 def _candidate(baseline: str | None, candidate: str | None, against: tuple[str, str] | None) -> SideWanted:
     if against is not None:
         return SideWanted(commit=baseline or "HEAD", requirements=requirements_of(against[1]))
     return SideWanted(commit=candidate or "HEAD")
-
-
-def _merge_base(repository: Path) -> str:
-    for main in ("origin/main", "main", "origin/master", "master"):
-        found = subprocess.run(  # noqa: S603 - git with arguments of our own
-            ["git", "merge-base", main, "HEAD"],  # noqa: S607 - as found on the path, like asv does
-            cwd=repository,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if found.returncode == 0:
-            return found.stdout.strip()
-    msg = "A gate needs a baseline: there is no branch main or master that HEAD left. Name it: zbench gate BASELINE."
-    raise ResultsError(msg)
 
 
 def _effects(texts: Sequence[str]) -> dict[str, float]:

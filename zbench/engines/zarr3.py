@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,6 +110,8 @@ class Zarr3:
         if self._native:
             # Without this it would quietly hand what it cannot do to Python, and Python would be measured.
             zarr.config.set({"codec_pipeline.strict": True})
+            # Before 0.2.1 it is not registered until it is imported.
+            import_module("zarrs")
 
     def versions(self) -> dict[str, str]:  # noqa: D102 - told by Engine
         names = ("zarr", "numcodecs", "zarrs") if self._native else ("zarr", "numcodecs")

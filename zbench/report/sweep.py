@@ -134,7 +134,7 @@ def times_page(
     own = [release for release in releases if not release.name]
     reference = next((release for release in releases if release.name), None)
     base = baseline_of(own)
-    wall, memory = (read_timings(rows, metric) for metric in ("wall_time", "added_memory"))
+    wall, processor, memory = (read_timings(rows, metric) for metric in ("wall_time", "cpu_time", "added_memory"))
     dataset = next(row.dataset for row in rows)
     cells = {(row.layout, row.chain) for row in rows if row.metric == "wall_time"}
     rounds = max(len(row.samples) for row in rows if row.metric == "wall_time")
@@ -148,10 +148,12 @@ def times_page(
             f"volume `{dataset}`, in {rounds} rounds: in each every release had one fresh process, and all tasks came "
             f"in one random order across the releases. Warm, on {date}: {machine.cpu}, {machine.cores} cores, Python "
             f"{machine.python}, {machine.filesystem}. A value is the median of a process; ratios are geometric means "
-            "over the cells of a group, with the 95 % interval of the rounds. More than 1 is slower or bigger."
+            "over the cells of a group, with the 95 % interval of the rounds. More than 1 is slower or bigger. `CPU` "
+            "is the time of all threads of the process, which a busy machine disturbs less; `memory` is what an "
+            "operation took beyond what was there."
         ),
         *(f"![{name}]({name})" for name in figures),
-        *_groups(own, base, wall, memory, groups),
+        *_groups(own, base, (wall, processor, memory), groups),
         *_shards(axis, own, reference, wall, groups),
         *_steps(steps, len(own)),
         "## Every time",
@@ -238,10 +240,10 @@ def _story(
 def _groups(
     own: Sequence[TimedRelease],
     base: TimedRelease,
-    wall: Timings,
-    memory: Timings,
+    metrics: tuple[Timings, Timings, Timings],
     groups: Sequence[Family],
 ) -> list[str]:
+    wall, processor, memory = metrics
     parts = []
     for kind in dict.fromkeys(group.kind for group in groups):
         chosen = [group for group in groups if group.kind == kind]
@@ -254,7 +256,11 @@ def _groups(
             [
                 release.version,
                 *(_told(against(wall, held.run, release.run, group), release is held) for group in chosen),
-                *(_told(against(memory, held.run, release.run, group), release is held) for group in whole),
+                *(
+                    _told(against(timings, held.run, release.run, group), release is held)
+                    for timings in (processor, memory)
+                    for group in whole
+                ),
             ]
             for release in own
             if wall.has(release.run, chosen[0])
@@ -262,7 +268,7 @@ def _groups(
         heads = [
             "release",
             *(group.short for group in chosen),
-            *(f"memory, {group.short}" for group in whole),
+            *(f"{what}, {group.short}" for what in ("CPU", "memory") for group in whole),
         ]
         cells = len({(one.layout, one.chain) for one in chosen[0].workloads})
         parts += [f"## {kind}, against {held.version}", f"{cells} cells.", table(heads, rows, texts=1)]

@@ -316,7 +316,10 @@ def _gaps(axis: str, notes: Sequence[ReleaseNote], rows: Iterable[Row], versions
             # The release stands in the first column; in its words it would keep equal gaps apart.
             said.setdefault(row.layout, {})[version] = row.note.replace(version, "…")
     lines = [
-        [span, "all", text] for span, text in spans(versions, {note.version: note.gap for note in notes if note.gap})
+        [span, "all", text]
+        for span, text in spans(
+            versions, {note.version: note.gap.replace(note.version, "…") for note in notes if note.gap}
+        )
     ]
     lines += [[span, f"`{layout}`", text] for layout, by in said.items() for span, text in spans(versions, by)]
     return table([f"releases of {axis}", "arrays", "why there is no number"], lines, texts=3) or "There are none."

@@ -23,12 +23,12 @@ from zbench.cell import (
     blank_array,
     cell_fields,
     cell_pattern,
-    count_read,
     open_array,
     restored_cell,
     store_cell,
     voxels,
 )
+from zbench.counting import count_read
 from zbench.engines import engine
 from zbench.environment import environment
 from zbench.errors import DataError, ZbenchError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import subprocess
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from zbench.runner.pairs.rounds import Measured, Rounds
     from zbench.stats.compare import RatioTest
 
-__all__ = ["Bisected", "Standing", "Step", "bisect", "commits_between"]
+__all__ = ["Bisected", "Standing", "Step", "bisect"]
 
 _CONFIDENCE = 0.95
 # Rounds that the looks of one comparison are planned for.
@@ -104,49 +103,6 @@ class Bisected:
     def status(self) -> int:
         """Exit status: 1 the change was found, 2 it could only be narrowed down."""
         return 2 if self.between else 1
-
-
-def commits_between(repository: Path, good: str, bad: str) -> tuple[str, ...]:
-    """List the commits from good to bad, along first parents.
-
-    Parameters
-    ----------
-    repository
-        Folder of the repository.
-    good, bad
-        Commits, branches or tags.
-
-    Returns
-    -------
-    tuple of str
-        Full hashes, good first, bad last.
-
-    Raises
-    ------
-    ResultsError
-        If one is unknown, or good is not before bad.
-    """
-    first = _git(repository, "rev-parse", "--verify", f"{good}^{{commit}}")
-    last = _git(repository, "rev-parse", "--verify", f"{bad}^{{commit}}")
-    listed = _git(repository, "rev-list", "--first-parent", "--reverse", "--ancestry-path", f"{first}..{last}").split()
-    if not listed or listed[-1] != last:
-        msg = f"A search goes from a good commit to a later bad one: {good!r} is not before {bad!r}. Turn them round."
-        raise ResultsError(msg)
-    return (first, *listed)
-
-
-def _git(repository: Path, *arguments: str) -> str:
-    ran = subprocess.run(  # noqa: S603 - git with arguments of our own
-        ["git", *arguments],  # noqa: S607 - as found on the path, like asv does
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ran.returncode:
-        msg = f"A search needs commits of the repository: git said {ran.stderr.strip()!r}. Look with 'git log'."
-        raise ResultsError(msg)
-    return ran.stdout.strip()
 
 
 def bisect(

@@ -102,6 +102,8 @@ class Others:
         ----------
         candidate
             Name of the side.
+        _budget_s
+            Seconds for both sides, for the other programs.
 
         Returns
         -------

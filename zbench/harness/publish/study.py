@@ -43,12 +43,15 @@ class PublishPlan:
         would take more than `asv_limit_s`, by what the last one took.
     asv_limit_s
         Seconds.
+    visits
+        How often each view is visited.
     """
 
     benchmarks: int = 100
     commits: int = 1000
     asv_series: tuple[int, ...] = (250, 1000, 10_000)
     asv_limit_s: float = 600.0
+    visits: int = 3
 
     @property
     def series(self) -> int:
@@ -118,7 +121,7 @@ class _Study:
             incremental=Run(median(turn.seconds for turn in turns), max(turn.peak_bytes for turn in turns)),
             nothing=again,
             pairs=pairs,
-            views=tuple(browse(site, _views())),
+            views=tuple(browse(site, _views(), visits=self._plan.visits)),
             machine=environment(self._work),
             date=dt.datetime.now(dt.UTC).date().isoformat(),
         )

@@ -9,7 +9,7 @@ from zbench.report.gate_study.nouns import ASV, GATE, PYPERF, PYTEST, TOOLS
 from zbench.report.gate_study.scores import cell_alarms, codec_of, detection, suite_alarms
 from zbench.report.gate_study.sections import anew, contrasts, injected, limits, wall_times
 from zbench.report.gate_study.words import share
-from zbench.report.text import NOTHING, details, number, table
+from zbench.report.text import NOTHING, details, table
 from zbench.units import format_bytes
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def _setting(study: GateStudy) -> str:
     slow, alike = (len({run.repetition for run in study.runs if run.injected is kind}) for kind in (True, False))
     machine = study.machine
     return (
-        f"{slow} repetitions with a slow candidate and {alike} with alike sides, every second one with another process "
+        f"{slow} repetitions with a slow candidate and {alike} with alike sides, half of them with another process "
         f"that keeps one core busy; in each, every tool measured the same {len(study.levels)} cells with "
-        f"{number(study.budget_s)} s for both sides, in shuffled order. Intervals are those of Clopper and Pearson at "
+        f"{study.budget_s:g} s for both sides, in shuffled order. Intervals are those of Clopper and Pearson at "
         f"95 %. Measured until {study.date} on {machine.cpu}, {machine.cores} cores, "
         f"{format_bytes(machine.memory_bytes)}, Python {machine.python}."
     )
