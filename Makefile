@@ -149,7 +149,8 @@ lint: $(INSTALLED_LINT) ## Check style, types, floors, docstrings, spelling, wor
 	step 'issue forms' $(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(ISSUE_FORMS)
 	step 'issue chooser' $(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	step citation $(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format --default-filetype yaml CITATION.cff
-	step zizmor $(BIN)/zizmor --offline --quiet .github
+	step zizmor $(BIN)/zizmor --offline --quiet .github action.yml
+	step action $(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	step pre-commit $(BIN)/pre-commit validate-config .pre-commit-config.yaml
 	step shellcheck $(BIN)/shellcheck .ci/run
 	step hadolint $(BIN)/hadolint Dockerfile

@@ -214,3 +214,17 @@ def test_instructions_tell_what_time_is_too_noisy_to_tell(project):
     assert len(slower) == 1, ran.stdout
     assert "time_read(none, 1)" in slower[0]
     assert "instructions" in slower[0]
+
+
+def test_what_the_budget_leaves_unmeasured_is_no_pass(project):
+    measured = ("--bench", "track_requests", "--bench", "time_read", "--budget", "10ms")
+    ran = gate(project, project.first, project.first, *measured, "--fresh")
+    assert ran.exit_code == 2, ran.output
+    assert "Passed" not in ran.stdout
+
+
+def test_on_the_main_branch_a_commit_is_held_against_the_one_before(tmp_path):
+    alone_on_main = TinyProject(tmp_path / "on main")
+    assert gate(alone_on_main, "--metric", "value").exit_code == 2
+    alone_on_main.commit("ask once more", REQUESTS="4")
+    assert gate(alone_on_main, "--metric", "value").exit_code == 1

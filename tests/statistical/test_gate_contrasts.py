@@ -197,6 +197,13 @@ def test_the_first_cause_is_the_one_that_was_planted(changed, cause):
 
 
 @pytest.mark.slow
+def test_the_luck_that_all_cells_share_does_not_hide_a_cause(rng):
+    changed = of_chain("zstd-3", 0.02)
+    firsts = [causes_of(measured(rng, 30, changed=changed, sd=0.012, shared=0.06))[:1] for _ in range(20)]
+    assert firsts.count(["chain=zstd-3"]) >= 17
+
+
+@pytest.mark.slow
 def test_two_causes_are_both_named_and_measured(rng):
     right, sizes = 0, []
     for _ in range(30):

@@ -228,3 +228,20 @@ def test_settings_are_read(tmp_path):
 def test_settings_that_mean_nothing_are_refused(tmp_path, text, message):
     with pytest.raises(ResultsError, match=message):
         settings_of(tmp_path, text)
+
+
+def test_what_the_budget_left_unmeasured_is_told_and_not_passed(rng):
+    asked, left = item(kind=Kind.VALUE, name="layout.track_requests"), item("zstd-3")
+    found = judged([asked, left], Measured(values={asked.key: [(3, 3)]}))
+    (unknown,) = (cell for cell in found.cells if cell.benchmark == left.name)
+    assert unknown.comparison.verdict is Verdict.INCONCLUSIVE
+    assert "before it was measured" in unknown.note
+
+
+def test_an_accepted_slowdown_does_not_fail_through_what_it_is_pooled_with(grid, rng):
+    slow = {one.key for one in grid if dict(one.parameters)["chain"] == "zstd-3"}
+    measured = timed(rng, grid, lambda one: 0.3 if one.key in slow else 0.0)
+    accepted = (Accepted(benchmark="zstd-3", reason="it checks its input now"),)
+    found = judged(grid, measured, accepted=accepted)
+    assert not any(cell.is_regression for cell in found.cells)
+    assert not any(one.is_regression for one in found.contrasts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from importlib import import_module
 from keyword import iskeyword
 from typing import Any
@@ -39,6 +40,11 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except ZbenchError as error:
             click.echo(f"zbench: {error}", err=True)
+            ctx.exit(_COULD_NOT_ANSWER)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception:  # noqa: BLE001 - Python's own status, 1, would say that there is a regression
+            traceback.print_exc()
             ctx.exit(_COULD_NOT_ANSWER)
 
 

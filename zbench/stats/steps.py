@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["Step", "exact_steps", "repeated_steps", "series_steps"]
+__all__ = ["exact_steps", "repeated_steps", "series_steps"]
 
 # Fewer points at one level than this are outliers; the running median takes them away.
 _FEWEST = 5

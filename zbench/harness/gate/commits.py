@@ -26,17 +26,18 @@ def left_main(repository: Path) -> str:
     Returns
     -------
     str
-        Full hash; that of HEAD on the main branch itself.
+        Full hash; on the main branch itself that of the commit before HEAD.
 
     Raises
     ------
     ResultsError
-        If there is no main branch that HEAD left.
+        If there is no main branch that HEAD left, or no commit before HEAD.
     """
     for main in _MAINS:
         found = _called(repository, "merge-base", main, "HEAD")
         if not found.returncode:
-            return found.stdout.strip()
+            left = found.stdout.strip()
+            return _git(repository, "rev-parse", "HEAD^") if left == _git(repository, "rev-parse", "HEAD") else left
     msg = "A gate needs a baseline: there is no branch main or master that HEAD left. Name it: zbench gate BASELINE."
     raise ResultsError(msg)
 

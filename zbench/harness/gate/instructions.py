@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING
 
 from zbench.errors import RefusedError, ResultsError
+from zbench.harness.gate.judge import NOTHING
 from zbench.model import Comparison, Verdict
 from zbench.probes.callgrind import count_instructions
 from zbench.report.gate import GateCell
@@ -97,10 +99,7 @@ def _counted(item: Item, sides: tuple[Side, Side], suite: Path, cache: Path) -> 
 def _cell(item: Item, entry: Mapping[str, object], min_effect: float) -> GateCell:
     values = entry.get("values")
     if not isinstance(values, list):
-        nothing = Comparison(
-            ratio=float("nan"), low=float("nan"), high=float("nan"), p_value=None, verdict=Verdict.INCONCLUSIVE
-        )
-        return _made(item, (float("nan"), float("nan")), nothing, note=str(entry["note"]))
+        return _made(item, (math.nan, math.nan), NOTHING, note=str(entry["note"]))
     base, other = values
     ratio = other / base
     limit = 1 + min_effect

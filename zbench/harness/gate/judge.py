@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from zbench.stats.family import Finding
     from zbench.stats.sequential import Stage
 
-__all__ = ["Judged", "judge", "looks"]
+__all__ = ["NOTHING", "Judged", "judge", "looks"]
+
+NOTHING = Comparison(ratio=math.nan, low=math.nan, high=math.nan, p_value=None, verdict=Verdict.INCONCLUSIVE)
 
 _FEWEST = SequentialRule(error_rate=0.01, min_effect=0.01).fewest
 _CELLS, _CONTRASTS = "cells", "contrasts"
@@ -127,7 +129,8 @@ def judge(
     items = list(items)
     series = [one for item in items for one in _series(item, measured, settings)]
     deciding = {one.name: one for one in series if _decides(one, settings)}
-    pooled = _pooled(deciding)
+    accepted = {name for name, one in deciding.items() if _accepted(one.item.cell, settings)}
+    pooled = _pooled({name: one for name, one in deciding.items() if name not in accepted})
     shares = {
         group: error_share(count, groups=2 if pooled else 1, alarm_rate=settings.error_rate)
         for group, count in ((_CELLS, len(deciding)), (_CONTRASTS, len(pooled)))
@@ -153,10 +156,13 @@ def judge(
     )
     exact = [cell for item in items for cell in _exact_cells(item, measured)]
     noisy = [_noisy_cell(one, stages.get(one.name), findings.get(one.name)) for one in series]
+    unknown = [_unknown_cell(item, settings) for item in items if _is_unknown(item, measured)]
     return Judged(
-        cells=tuple(_accepting(cell, settings) for cell in (*exact, *noisy)),
+        cells=tuple(_accepting(cell, settings) for cell in (*exact, *noisy, *unknown)),
         contrasts=tuple(_contrast(one, stages[_contrast_name(one)], findings[_contrast_name(one)]) for one in pooled),
-        explanation=() if blocks_left or not explaining else _explained(deciding, settings, most_blocks),
+        explanation=()
+        if blocks_left or not explaining
+        else _explained({name: one for name, one in deciding.items() if name not in accepted}, settings, most_blocks),
         undecided=_undecided(deciding, pooled, stages),
     )
 
@@ -279,12 +285,15 @@ def _exact_cells(item: Item, measured: Measured) -> list[GateCell]:
     base, other = values[0]
     numbers = base is not None and other is not None
     if not numbers or len(set(values)) > 1:
-        nothing = Comparison(ratio=math.nan, low=math.nan, high=math.nan, p_value=None, verdict=Verdict.INCONCLUSIVE)
         note = "asked again, it was another number: it is not exact" if numbers else "it is no number on both sides"
-        return [_cell(item, "value", item.unit, (base or math.nan, other or math.nan), nothing, note=note)]
+        return [_cell(item, "value", item.unit, _numbers(base, other), NOTHING, note=note)]
     comparison = compare_exact(base or 0, other or 0, larger_is_worse=not item.larger_is_better)
     alarm = comparison.verdict is Verdict.SLOWER
     return [_cell(item, "value", item.unit, (base or 0, other or 0), comparison, alarm=alarm)]
+
+
+def _numbers(base: float | None, other: float | None) -> tuple[float, float]:
+    return math.nan if base is None else base, math.nan if other is None else other
 
 
 def _noisy_cell(series: _Series, stage: Stage | None, finding: Finding | None) -> GateCell:
@@ -333,12 +342,26 @@ def _cell(
     )
 
 
-def _accepting(cell: GateCell, settings: GateSettings) -> GateCell:
+def _is_unknown(item: Item, measured: Measured) -> bool:
+    known = (measured.turns, measured.peaks, measured.failed, measured.skipped)
+    return item.kind is not Kind.VALUE and not any(item.key in found for found in known)
+
+
+def _unknown_cell(item: Item, settings: GateSettings) -> GateCell:
+    metric = "peak_memory" if item.kind is Kind.PEAK else f"{settings.clock_of(item.name)}_time"
+    unit = item.unit if item.kind is Kind.PEAK else "s"
+    return _cell(item, metric, unit, (math.nan, math.nan), NOTHING, note="the budget ended before it was measured")
+
+
+def _accepted(cell: str, settings: GateSettings) -> str:
+    """Give the reason why a change of a benchmark is accepted today; nothing if it is not."""
     today = dt.datetime.now(tz=dt.UTC).date()
-    reasons = [one.reason for one in settings.accepted if one.covers(cell.cell, today=today)]
-    if not reasons or not cell.alarm:
-        return cell
-    return replace(cell, accepted=reasons[0])
+    return next((one.reason for one in settings.accepted if one.covers(cell, today=today)), "")
+
+
+def _accepting(cell: GateCell, settings: GateSettings) -> GateCell:
+    reason = _accepted(cell.cell, settings)
+    return replace(cell, accepted=reason) if reason and cell.alarm else cell
 
 
 def _contrast(contrast: Contrast, stage: Stage, finding: Finding) -> GateContrast:

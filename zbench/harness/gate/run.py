@@ -234,6 +234,7 @@ class _Gate:
             failed=_not_measured(self._run.items, measured.failed),
             skipped=_not_measured(self._run.items, measured.skipped),
             rounds=measured.rounds,
+            most_rounds=_MOST_ROUNDS,
             spent_s=measured.seconds,
             budget_s=question.budget_s,
             min_effects=dict(self._settings.min_effects),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from zbench.harness.history.asv_steps import asv_steps
 from zbench.harness.places import Difference, package_changes
-from zbench.stats.steps import Step, exact_steps, repeated_steps, series_steps
+from zbench.stats.step_search import Step
+from zbench.stats.steps import exact_steps, repeated_steps, series_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -233,8 +233,11 @@ class GateReport:
         """Exit status: 1 a regression, 2 could not answer, 0 passed."""
         if self.regressions or self.causes:
             return 1
-        decided = [cell for cell in self.cells if cell.decides and cell.comparison.verdict is not Verdict.INCONCLUSIVE]
-        return 2 if self.failed or not decided else 0
+        deciding = [cell for cell in self.cells if cell.decides]
+        decided = [cell for cell in deciding if cell.comparison.verdict is not Verdict.INCONCLUSIVE]
+        # Without a ratio nothing at all is known of it.
+        unknown = any(math.isnan(cell.comparison.ratio) for cell in deciding)
+        return 2 if self.failed or unknown or not decided else 0
 
 
 def _log(ratio: float) -> float:
