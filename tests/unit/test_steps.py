@@ -159,3 +159,10 @@ def test_a_found_step_counts_for_one_true_step_only():
     first, second, third = truth.steps
     assert matched(truth, (first + 2, third + 8, second)) == {0: first + 2, 1: second}
     assert matched(truth, (first, first + 1)) == {0: first}
+
+
+def test_a_series_whose_outliers_are_drawn_in_to_nothing_is_still_searched():
+    values = [0.9886, 1.0004, 0.9978, 0.9925, 1.0291, 1.1187, 1.1114, 1.1144, 1.0759, 1.1208]
+    rng = [np.exp(0.02 * np.random.default_rng(seed).normal(size=10)) for seed in range(200)]
+    for series in [values, *([*drawn[:5], *(1.1 * drawn[5:])] for drawn in rng)]:
+        assert len(series_steps(series)) <= 1

@@ -109,7 +109,7 @@ def series_steps(
     series = Levels(
         values=drawn,
         weights=np.ones(drawn.size),
-        spread=_spread(drawn, tails=True),
+        spread=_spread(drawn, tails=True) or spread,
         freedom=_EFFICIENCY * drawn.size,
         fewest=_FEWEST,
         original=logs,
