@@ -226,8 +226,9 @@ def test_without_a_change_hardly_ever_a_cause_is_named(rng):
 
 
 @pytest.mark.slow
-def test_stopping_when_a_cause_shows_alarms_no_more_often(rng):
+def test_stopping_when_a_cause_shows_alarms_no_more_often():
     """Whoever looks after every few blocks and stops at the first cause must pay for the looks."""
+    rng = np.random.default_rng(11)
     trials, error = 60, 0.05
     rule = SequentialRule(error_rate=error, min_effect=0.01, fewest=8, most_blocks=24)
     alarms = 0

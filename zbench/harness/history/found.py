@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from zbench.harness.history.asv_steps import asv_steps
 from zbench.harness.places import Difference, package_changes
-from zbench.stats.step_search import Step
 from zbench.stats.steps import exact_steps, repeated_steps, series_steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from zbench.harness.history.series import Series, SeriesSet
+    from zbench.stats.step_search import Step
 
 __all__ = ["FoundStep", "Regressions", "find_steps", "regressions"]
 
