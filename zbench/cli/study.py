@@ -169,7 +169,7 @@ def publish(*, output: Path, benchmarks: int, commits: int) -> None:
 @click.option(
     "--budget",
     type=Duration(),
-    default="30s",
+    default="28s",
     show_default=True,
     help="Time of each program for both sides; asv continuous takes what it takes.",
 )

@@ -30,7 +30,9 @@ __all__ = [
 
 _VERSION = 2
 # What a number stands for that is none: not measured, a benchmark that failed, one that refused.
-ABSENT, FAILED, REFUSED = float("nan"), float("-inf"), float("inf")
+ABSENT = float("nan")
+FAILED = float("-inf")
+REFUSED = float("inf")
 
 Cells: TypeAlias = tuple[tuple[str, ...], ...]
 

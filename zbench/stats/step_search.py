@@ -121,15 +121,15 @@ def is_large(ratio: float, min_effect: float) -> bool:
 
 @lru_cache(maxsize=4096)
 def _threshold(level: float, size: int, freedom: float) -> float:
-    from scipy import stats  # noqa: PLC0415 - takes a second to import
+    from scipy import special  # noqa: PLC0415 - a third of what scipy.stats takes to import
 
-    return float(stats.t.isf(level / (2 * _TESTS_A_POINT * size), freedom))
+    return float(-special.stdtrit(freedom, level / (2 * _TESTS_A_POINT * size)))
 
 
 def _chance(statistic: float, size: int, freedom: float) -> float:
-    from scipy import stats  # noqa: PLC0415 - takes a second to import
+    from scipy import special  # noqa: PLC0415 - a third of what scipy.stats takes to import
 
-    return float(min(1.0, 2 * _TESTS_A_POINT * size * stats.t.sf(statistic, freedom)))
+    return float(min(1.0, 2 * _TESTS_A_POINT * size * special.stdtr(freedom, -statistic)))
 
 
 class _Sums:
@@ -331,9 +331,9 @@ def _is_apart(sums: _Sums, bounds: tuple[int, int, int], limit: float) -> bool:
 @lru_cache(maxsize=4096)
 def _normal_limit(limit: float, freedom: float) -> float:
     """Turn a limit of Student's t into the one that is as seldom exceeded where the spread is known."""
-    from scipy import stats  # noqa: PLC0415 - takes a second to import
+    from scipy import special  # noqa: PLC0415 - a third of what scipy.stats takes to import
 
-    return float(stats.norm.isf(stats.t.sf(limit, freedom)))
+    return float(-special.ndtri(special.stdtr(freedom, -limit)))
 
 
 def _is_drift(sums: _Sums, begin: int, cut: int, end: int) -> bool:
@@ -351,7 +351,7 @@ def _is_drift(sums: _Sums, begin: int, cut: int, end: int) -> bool:
 
 
 def _step(sums: _Sums, bounds: tuple[int, int, int], places: Sequence[int], drifted: float) -> Step:
-    from scipy import stats  # noqa: PLC0415 - takes a second to import
+    from scipy import special  # noqa: PLC0415 - a third of what scipy.stats takes to import
 
     begin, cut, end = bounds
     series = sums.series
@@ -360,7 +360,7 @@ def _step(sums: _Sums, bounds: tuple[int, int, int], places: Sequence[int], drif
     likely = cuts[costs <= costs.min() + _PLACE]
     left, right = sums.weights[cut] - sums.weights[begin], sums.weights[end] - sums.weights[cut]
     before, after = sums.mean(begin, cut), sums.mean(cut, end)
-    reach = float(stats.t.isf((1 - _CONFIDENCE) / 2, series.freedom)) * series.spread * math.sqrt(1 / left + 1 / right)
+    reach = -float(special.stdtrit(series.freedom, (1 - _CONFIDENCE) / 2)) * series.spread * math.sqrt(1 / left + 1 / right)
     change = after - before
     ratio = Interval(math.exp(change), math.exp(change - reach), math.exp(change + reach), end - begin)
     return Step(

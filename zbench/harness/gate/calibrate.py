@@ -299,8 +299,8 @@ def _false_alarms(items: Sequence[Item], measured: Measured, settings: GateSetti
                 )
                 for place, turn in turns.items()
             }
-        judged = judge(timed, made, settings, most_blocks=measured.rounds, blocks_left=0, explaining=False)
-        alarms += any(cell.alarm for cell in judged.cells) or any(one.alarm for one in judged.contrasts)
+        judged = judge(timed, made, settings, most_blocks=measured.rounds, blocks_left=0)
+        alarms += any(cell.alarm for cell in judged.cells) or any(one.alarm for one in judged.explanation)
     return alarms
 
 

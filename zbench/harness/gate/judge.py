@@ -35,7 +35,7 @@ __all__ = ["NOTHING", "Judged", "judge", "looks"]
 NOTHING = Comparison(ratio=math.nan, low=math.nan, high=math.nan, p_value=None, verdict=Verdict.INCONCLUSIVE)
 
 _FEWEST = SequentialRule(error_rate=0.01, min_effect=0.01).fewest
-_CELLS, _CONTRASTS = "cells", "contrasts"
+_CELLS, _CONTRASTS, _CAUSES = "cells", "contrasts", "causes"
 _CLOCKS = ("wall", "cpu")
 _TOLD = 0.01
 _NS = 1e9
@@ -102,7 +102,7 @@ def judge(
     *,
     most_blocks: int,
     blocks_left: int,
-    explaining: bool = True,
+    final: bool = True,
 ) -> Judged:
     """Judge all that was measured, as one family.
 
@@ -117,9 +117,9 @@ def judge(
     most_blocks
         Rounds that the plan ends with.
     blocks_left
-        Rounds that can still be measured; with 0 the last of the error is spent, and what moved is explained.
-    explaining
-        Whether it is explained then.
+        Rounds that can still be measured; with 0 the last of the error is spent.
+    final
+        Whether no more is measured: what moved is explained then.
 
     Returns
     -------
@@ -145,13 +145,15 @@ def judge(
         _contrast_name(one): _rule(shares[_CONTRASTS], effect, most_blocks).decide(one.logs, blocks_left=blocks_left)
         for one in pooled
     }
-    effects = {name: one.min_effect for name, one in deciding.items()} | dict.fromkeys(
-        map(_contrast_name, pooled), effect
-    )
+    looked_at = {name: one for name, one in _times(deciding).items() if name not in accepted}
+    causes = _explained(looked_at, settings, most_blocks, blocks_left) if final else ()
+    tests = {name: stage.test for name, stage in stages.items()} | {_cause_key(one): one.test for one in causes}
     findings = judge_family(
-        {name: stage.test for name, stage in stages.items()},
-        min_effects=effects,
-        groups={name: _CELLS if name in deciding else _CONTRASTS for name in stages},
+        tests,
+        min_effects={name: deciding[name].min_effect if name in deciding else effect for name in tests},
+        groups={name: _group(name, deciding) for name in tests},
+        # Contrasts are listed; what they have in common is judged as a cause.
+        weights={_CELLS: 1, _CAUSES: 1} if causes or pooled else None,
         alarm_rate=settings.error_rate,
     )
     exact = [cell for item in items for cell in _exact_cells(item, measured)]
@@ -160,9 +162,7 @@ def judge(
     return Judged(
         cells=tuple(_accepting(cell, settings) for cell in (*exact, *noisy, *unknown)),
         contrasts=tuple(_contrast(one, stages[_contrast_name(one)], findings[_contrast_name(one)]) for one in pooled),
-        explanation=()
-        if blocks_left or not explaining
-        else _explained({name: one for name, one in deciding.items() if name not in accepted}, settings, most_blocks),
+        explanation=tuple(_explanation(one, findings[_cause_key(one)], looked_at) for one in causes),
         undecided=_undecided(deciding, pooled, stages),
     )
 
@@ -218,33 +218,37 @@ def _times(deciding: Mapping[str, _Series]) -> dict[str, _Series]:
     return {name: one for name, one in deciding.items() if one.item.kind is Kind.TIME}
 
 
-def _explained(deciding: Mapping[str, _Series], settings: GateSettings, most_blocks: int) -> tuple[GateContrast, ...]:
-    times = _times(deciding)
+def _group(name: str, deciding: Mapping[str, _Series]) -> str:
+    return _CELLS if name in deciding else _CAUSES if name.startswith(_CAUSES) else _CONTRASTS
+
+
+def _explained(
+    times: Mapping[str, _Series], settings: GateSettings, most_blocks: int, blocks_left: int
+) -> tuple[Cause, ...]:
     if len(times) < 2:
         return ()
-    effect = settings.min_effects["contrast"]
-    found = explain(
+    return explain(
         {name: one.logs for name, one in times.items()},
         {name: levels_of(one.item) for name, one in times.items()},
-        error_rate=settings.error_rate,
-        min_effect=effect,
-        rule=_rule(settings.error_rate, effect, most_blocks),
+        # Two-sided, of which half is on the side of an alarm.
+        error_rate=2 * settings.error_rate,
+        rule=_rule(settings.error_rate, settings.min_effects["contrast"], most_blocks),
+        blocks_left=blocks_left,
     )
-    return tuple(
-        GateContrast(
-            what=_cause_name(cause, deciding),
-            metric="time",
-            cells=len(cause.cells),
-            blocks=sum(map(math.isfinite, cause.logs)),
-            comparison=Comparison(
-                ratio=cause.test.ratio,
-                low=cause.test.low,
-                high=cause.test.high,
-                p_value=cause.test.p_value,
-                verdict=Verdict.SLOWER if cause.test.ratio > 1 else Verdict.FASTER,
-            ),
-        )
-        for cause in found
+
+
+def _cause_key(cause: Cause) -> str:
+    return f"{_CAUSES}|{cause.name}"
+
+
+def _explanation(cause: Cause, finding: Finding, times: Mapping[str, _Series]) -> GateContrast:
+    return GateContrast(
+        what=_cause_name(cause, times),
+        metric="time",
+        cells=len(cause.cells),
+        blocks=sum(map(math.isfinite, cause.logs)),
+        comparison=finding.comparison,
+        alarm=finding.alarm,
     )
 
 

@@ -108,13 +108,14 @@ class _Gate:
             plan = self._plan(measured)
             left = self._rounds_left(measured, plan)
             if measured.rounds in {*looks(plan), begun_with} - {0} or not left:
-                judged = judge(items, measured, self._settings, most_blocks=plan, blocks_left=left)
+                judged = judge(items, measured, self._settings, most_blocks=plan, blocks_left=left, final=False)
                 wanted = [item for item in noisy if item.key in judged.undecided]
             settled = measured.failed.keys() | measured.skipped.keys()
             wanted = [item for item in wanted if item.key not in settled]
             self._open = len(wanted)
             if not (wanted and left):
-                return judge(items, measured, self._settings, most_blocks=plan, blocks_left=0)
+                # Where all is decided some of the error is left, and nothing is to be had for it.
+                return judge(items, measured, self._settings, most_blocks=plan, blocks_left=left)
             rounds.round(wanted)
 
     def _plan(self, measured: Measured) -> int:

@@ -59,7 +59,8 @@ def study_of(log: RunLog, folder: Path, *, gates: int = _GATES) -> GateStudy:
     pools = {
         (injected, busy): _pool(runs, folder, injected, busy) for injected in (True, False) for busy in (False, True)
     }
-    counted = next(log.of("instructions"), {"ratios": {}, "note": ""})
+    head = next(log.of("head"))
+    counted: dict[str, Any] = next(log.of("instructions"), {"ratios": {}, "note": ""})
     machine = {name: value for name, value in next(log.of("machine")).items() if name != "kind"}
     return GateStudy(
         runs=runs,
@@ -74,12 +75,17 @@ def study_of(log: RunLog, folder: Path, *, gates: int = _GATES) -> GateStudy:
             for clock in _CLOCKS
         },
         resampled=tuple(_all_resampled(runs, pools, gates)),
-        budget_s=next(log.of("head"))["budget_s"],
+        budget_s=head["budget_s"],
         machine=Environment(**machine),
-        versions={},
+        versions=_versions(head["pins"], dict(machine["packages"])),
         date=dt.datetime.now(tz=dt.UTC).date().isoformat(),
         note=counted["note"],
     )
+
+
+def _versions(pins: list[str], packages: dict[str, str]) -> dict[str, str]:
+    own = {name: packages[name] for name in ("zbench", "asv") if name in packages}
+    return own | {name: version for name, _, version in (pin.partition("==") for pin in pins)}
 
 
 def _runs(entry: dict[str, Any]) -> Iterator[ToolRun]:
@@ -96,6 +102,7 @@ def _runs(entry: dict[str, Any]) -> Iterator[ToolRun]:
             contrasts={codec: Pooled(**one) for codec, one in said.get("contrasts", {}).items()},
             causes=tuple(said.get("causes", ())),
             rounds=said.get("rounds", 0),
+            load=entry["load"],
         )
 
 

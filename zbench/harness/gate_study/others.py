@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
     from zbench.harness.gate_study.project import Project
 
-__all__ = ["Others", "Said", "asv_decisions", "load", "make_tools", "pyperf_decisions", "pytest_decisions"]
+__all__ = ["TOOL_PINS", "Others", "Said", "asv_decisions", "load", "make_tools", "pyperf_decisions", "pytest_decisions"]
 
-_TOOL_PINS = ("pytest==9.2.0", "pytest-benchmark==5.3.1", "pyperf==2.11.0")
+TOOL_PINS = ("pytest==9.2.0", "pytest-benchmark==5.3.1", "pyperf==2.11.0")
 _PERCENT = 5
 _FACTORS = {ASV: 1.1, ASV_CLOSE: 1.03}
 _TIMEOUT_S = 900.0
 # A start of pytest with its plugins, and of a process of pyperf, with what both import; for as many calls as fit.
-_PYTEST_START_S, _PYPERF_START_S = 1.5, 0.55
-_VALUES, _WARM_UPS, _CALL_S = 5, 1, 0.013
+_PYTEST_START_S, _PYPERF_START_S = 1.5, 0.45
+_FEWEST_VALUES, _WARM_UPS, _CALL_S = 5, 1, 0.012
 _CONTINUOUS = (sys.executable, "-m", "asv", "continuous")
 _COMPARED = re.compile(r"^(?P<name>\S+): Mean .* -> .*: (?P<factor>[\d.]+)x (?P<word>slower|faster)")
 
@@ -176,8 +176,7 @@ class Others:
         dict of str to Said
             One entry; it has no threshold but chance.
         """
-        process_s = _PYPERF_START_S + (_VALUES + _WARM_UPS) * _CALL_S
-        processes = max(1, round(budget_s / 2 / len(cells()) / process_s))
+        processes, values = _pyperf_size(budget_s / 2 / len(cells()))
         begin = time.monotonic()
         paths = []
         for name, side in (("base", BASE), ("head", candidate)):
@@ -186,7 +185,7 @@ class Others:
             path.unlink(missing_ok=True)
             command = [
                 str(self._python), "perf_shelf.py", "--quiet", "--loops=1", f"--processes={processes}",
-                f"--values={_VALUES}", f"--warmups={_WARM_UPS}", "--inherit-environ=PYTHONPATH", f"--output={path}",
+                f"--values={values}", f"--warmups={_WARM_UPS}", "--inherit-environ=PYTHONPATH", f"--output={path}",
             ]  # fmt: skip
             self._script(command, side, allowed=(0,))
             paths.append(str(path))
@@ -198,6 +197,13 @@ class Others:
     def _script(self, command: Sequence[str], side: str, *, allowed: tuple[int, ...]) -> tuple[int, str]:
         variables = {"PYTHONPATH": str(self._project.sides[side]), "PYTHONNOUSERSITE": "1"}
         return _call(command, self._project.scripts, allowed=allowed, variables=variables)
+
+
+def _pyperf_size(cell_s: float) -> tuple[int, int]:
+    """Choose as many processes as the time of a cell has, and as many values in each as it has then."""
+    processes = max(1, int(cell_s / (_PYPERF_START_S + (_FEWEST_VALUES + _WARM_UPS) * _CALL_S)))
+    values = int((cell_s / processes - _PYPERF_START_S) / _CALL_S) - _WARM_UPS
+    return processes, max(_FEWEST_VALUES, values)
 
 
 def _tell_asv_of_machine(folder: Path) -> None:
@@ -230,7 +236,7 @@ def make_tools(work: Path) -> Path:
         If uv cannot make it.
     """
     folder = work / "tools"
-    python, wanted = folder / "bin" / "python", (*PINS, *_TOOL_PINS)
+    python, wanted = folder / "bin" / "python", (*PINS, *TOOL_PINS)
     stamp = folder / "wanted.json"
     if stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")) == list(wanted):
         return python

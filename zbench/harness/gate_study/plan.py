@@ -52,7 +52,7 @@ class GateStudyPlan:
     """
 
     repetitions: int = 30
-    budget_s: float = 30.0
+    budget_s: float = 28.0
     seed: int = 0
     programs: tuple[str, ...] = PROGRAMS
     instructions: bool = True

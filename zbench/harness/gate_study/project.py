@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["ALIKE", "BASE", "PINS", "SLOW", "Project", "make_project"]
 
 # As long as each other: paths lie in memory, too.
-BASE, ALIKE, SLOW = "base", "same", "slow"
+BASE = "base"
+ALIKE = "same"
+SLOW = "slow"
 # The newest that Python 3.11 can have; every program gets the same.
 PINS = ("numpy==2.4.6", "numcodecs==0.16.6")
 _HERE = f"{sys.version_info.major}.{sys.version_info.minor}"

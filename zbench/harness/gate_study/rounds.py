@@ -137,13 +137,13 @@ def resampled(
         drawn = [own[place] for place in rng.permutation(len(own))[:count]]
         turned = rng.random(count) < 0.5 if not injected else np.zeros(count, dtype=bool)
         made = _measured([_turned(one) if turn else one for one, turn in zip(drawn, turned, strict=True)])
-        judged = judge(_ITEMS.values(), made, settings, most_blocks=count, blocks_left=0, explaining=False)
+        judged = judge(_ITEMS.values(), made, settings, most_blocks=count, blocks_left=0)
         for cell in judged.cells:
             cells[cell_of(cell.parameters)] += cell.alarm
-        for one in judged.contrasts:
-            if one.what.startswith(f"{CODEC} = "):
+        for one in judged.explanation:
+            if one.what.removeprefix(f"{CODEC} = ") in codecs:
                 codecs[one.what.removeprefix(f"{CODEC} = ")] += one.alarm
-        alarms += any(cell.alarm for cell in judged.cells) or any(one.alarm for one in judged.contrasts)
+        alarms += any(cell.alarm for cell in judged.cells) or any(one.alarm for one in judged.explanation)
     return Resampled(
         busy=busy,
         rounds=count,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from dataclasses import asdict
@@ -12,13 +13,13 @@ from zbench.environment import environment
 from zbench.errors import RefusedError, ResultsError
 from zbench.harness.gate import GateQuestion, SideWanted, gate, read_settings
 from zbench.harness.gate_study.kept import study_of
-from zbench.harness.gate_study.others import Others, load, make_tools
+from zbench.harness.gate_study.others import TOOL_PINS, Others, load, make_tools
 from zbench.harness.gate_study.plan import SIZES, cells, repetitions
 from zbench.harness.gate_study.project import ALIKE, BASE, PINS, SLOW, make_project
 from zbench.harness.gate_study.rounds import CODEC, cell_of
 from zbench.harness.status import Status
 from zbench.model import Verdict
-from zbench.report.gate_study import ASV, GATE
+from zbench.report.gate_study import ASV, GATE, GATE_LISTED
 from zbench.report.gate_study.figure import draw_power
 from zbench.report.gate_study.page import gate_page
 from zbench.report.gate_study.table import rates_table
@@ -72,7 +73,7 @@ def study_gate(
     Raises
     ------
     ResultsError
-        If a program fails, or there is nothing to tell.
+        If a program fails, another run measures on this machine, or there is nothing to tell.
     """
     work = work.resolve()
     record = work / _RECORD
@@ -88,7 +89,13 @@ def study_gate(
 
 
 def _head(plan: GateStudyPlan) -> dict[str, Any]:
-    return {"study": "gate", "budget_s": plan.budget_s, "seed": plan.seed, "levels": cells(), "pins": list(PINS)}
+    return {
+        "study": "gate",
+        "budget_s": plan.budget_s,
+        "seed": plan.seed,
+        "levels": cells(),
+        "pins": [*PINS, *TOOL_PINS],
+    }
 
 
 def _kept_head(record: Path) -> dict[str, Any]:
@@ -99,7 +106,7 @@ def _kept_head(record: Path) -> dict[str, Any]:
 
 def _written(output: Path, found: Any) -> tuple[Path, ...]:
     figures = {output / f"{_PAGE}-power.{ending}": content for ending, content in draw_power(found).items()}
-    pages = {
+    pages: dict[Path, str | bytes] = {
         output / f"{_PAGE}.md": gate_page(found, figure=f"{_PAGE}-power.svg", table_name=f"{_PAGE}.csv"),
         output / f"{_PAGE}.csv": rates_table(found),
     }
@@ -190,14 +197,18 @@ class _Study:
             metrics=metrics,
             seed=seed,
         )
-        return gate(question, read_settings(project.folder), work=self._gates())
+        found = gate(question, read_settings(project.folder), work=self._gates())
+        if found.failed:
+            msg = f"Every cell of the study can be measured: {found.failed[0].cell} failed. {found.failed[0].reason}"
+            raise ResultsError(msg)
+        return found
 
     def _gates(self) -> Path:
         return self._work / "gates"
 
     def _gate(self, project: Project, one: Repetition) -> None:
         budget_s = max(self._plan.budget_s - _SETUP_S, self._plan.budget_s / 2)
-        begin = time.monotonic()
+        before, begin = os.getloadavg()[0], time.monotonic()
         found = self._ask(
             project, SLOW if one.injected else ALIKE, budget_s=budget_s, seed=one.number + 1, metrics=("time",)
         )
@@ -205,27 +216,42 @@ class _Study:
         kept = self._work / "rounds" / f"{one.number}.jsonl"
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(next((self._gates() / "runs").glob("*/run.jsonl")), kept)
-        self._add(one, GATE, {GATE: _of_gate(found, seconds)})
+        told = _of_gate(found, seconds)
+        listed = dict.fromkeys(cells(), False) | {
+            cell_of(cell.parameters): cell.comparison.verdict is Verdict.SLOWER for cell in found.cells if cell.decides
+        }
+        beside = {"alarm": any(listed.values()), "slower": listed, "ratios": told["ratios"], "seconds": seconds}
+        self._add(one, GATE, {GATE: told, GATE_LISTED: beside}, load_before=before)
 
     def _other(self, others: Others, one: Repetition, program: str) -> None:
+        before = os.getloadavg()[0]
         said = others.run[program](SLOW if one.injected else ALIKE, self._plan.budget_s)
-        self._add(one, program, {name: asdict(entry) for name, entry in said.items()})
+        self._add(one, program, {name: asdict(entry) for name, entry in said.items()}, load_before=before)
 
-    def _add(self, one: Repetition, program: str, tools: dict[str, dict[str, Any]]) -> None:
-        self._log.add("run", repetition=one.number, program=program, injected=one.injected, busy=one.busy, tools=tools)
+    def _add(self, one: Repetition, program: str, tools: dict[str, dict[str, Any]], *, load_before: float) -> None:
+        self._log.add(
+            "run",
+            repetition=one.number,
+            program=program,
+            injected=one.injected,
+            busy=one.busy,
+            load=load_before,
+            tools=tools,
+        )
 
 
 def _of_gate(found: GateReport, seconds: float) -> dict[str, Any]:
     deciding = [cell for cell in found.cells if cell.decides]
     prefix = f"{CODEC} = "
+    alarming = {one.what for one in found.explanation if one.alarm}
     return {
         "alarm": found.status == 1,
-        "slower": {cell_of(cell.parameters): cell.alarm for cell in deciding},
+        "slower": dict.fromkeys(cells(), False) | {cell_of(cell.parameters): cell.alarm for cell in deciding},
         "ratios": {cell_of(cell.parameters): cell.comparison.ratio for cell in deciding},
         "contrasts": {
             one.what.removeprefix(prefix): {
                 "ratio": one.comparison.ratio,
-                "alarm": one.alarm,
+                "alarm": one.what in alarming,
                 "listed": one.comparison.verdict is Verdict.SLOWER,
             }
             for one in found.contrasts

@@ -224,9 +224,11 @@ class GateReport:
 
     @property
     def causes(self) -> tuple[GateContrast, ...]:
-        """Factor levels that fail the gate, the largest change first."""
-        found = [contrast for contrast in self.contrasts if contrast.is_regression]
-        return tuple(sorted(found, key=lambda one: -abs(_log(one.comparison.ratio))))
+        """Factor levels that fail the gate, what accounts for most first."""
+        explained = [one for one in self.explanation if one.is_regression]
+        names = {one.what for one in explained}
+        others = [one for one in self.contrasts if one.is_regression and one.what not in names]
+        return (*explained, *sorted(others, key=lambda one: -abs(_log(one.comparison.ratio))))
 
     @property
     def status(self) -> int:

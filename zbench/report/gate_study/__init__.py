@@ -6,6 +6,7 @@ from zbench.report.gate_study.nouns import (
     ASV,
     ASV_CLOSE,
     GATE,
+    GATE_LISTED,
     PYPERF,
     PYTEST,
     TOOLS,
@@ -15,4 +16,16 @@ from zbench.report.gate_study.nouns import (
     ToolRun,
 )
 
-__all__ = ["ASV", "ASV_CLOSE", "GATE", "PYPERF", "PYTEST", "TOOLS", "GateStudy", "Pooled", "Resampled", "ToolRun"]
+__all__ = [
+    "ASV",
+    "ASV_CLOSE",
+    "GATE",
+    "GATE_LISTED",
+    "PYPERF",
+    "PYTEST",
+    "TOOLS",
+    "GateStudy",
+    "Pooled",
+    "Resampled",
+    "ToolRun",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from zbench.report.gate_study.nouns import TOOLS
+from zbench.report.gate_study.nouns import GATE_LISTED, TOOLS
 from zbench.report.gate_study.scores import cell_alarms, detection
 from zbench.report.volume.palette import LIGHT
 from zbench.report.volume.palette import series as look_of
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_power"]
 
 _AIM = 0.95
+_DRAWN = tuple(tool for tool in TOOLS if tool != GATE_LISTED)
 # Bars side by side can be told from each other; per cent of slowdown.
 _ASIDE = 0.09
 _PANELS = ((False, "quiet"), (True, "another load keeps a core busy"))
@@ -59,13 +60,13 @@ def draw_power(study: GateStudy) -> dict[str, bytes]:
 def _panel(axis: Any, study: GateStudy, *, busy: bool) -> None:
     levels = sorted(set(study.levels.values()))
     axis.axhline(_AIM, color=LIGHT["quiet"], linewidth=0.8, linestyle=(0, (1, 2)))
-    for place, tool in enumerate(TOOLS):
+    for place, tool in enumerate(_DRAWN):
         found = {level: _at(study, tool, level, busy=busy) for level in levels}
         points = {level: one for level, one in found.items() if one is not None}
         if not points:
             continue
         look = look_of(place)
-        aside = (place - (len(TOOLS) - 1) / 2) * _ASIDE
+        aside = (place - (len(_DRAWN) - 1) / 2) * _ASIDE
         axis.errorbar(
             [level + aside for level in points],
             [one.estimate for one in points.values()],

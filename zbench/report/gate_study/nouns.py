@@ -11,14 +11,27 @@ if TYPE_CHECKING:
     from zbench.model import Environment
     from zbench.stats import Interval
 
-__all__ = ["ASV", "ASV_CLOSE", "GATE", "PYPERF", "PYTEST", "TOOLS", "GateStudy", "Pooled", "Resampled", "ToolRun"]
+__all__ = [
+    "ASV",
+    "ASV_CLOSE",
+    "GATE",
+    "GATE_LISTED",
+    "PYPERF",
+    "PYTEST",
+    "TOOLS",
+    "GateStudy",
+    "Pooled",
+    "Resampled",
+    "ToolRun",
+]
 
 GATE = "zbench gate"
+GATE_LISTED = "zbench gate, listed"
 ASV = "asv continuous"
 ASV_CLOSE = "asv, factor 1.03"
 PYTEST = "pytest-benchmark, median:5%"
 PYPERF = "pyperf compare_to"
-TOOLS = (GATE, ASV, ASV_CLOSE, PYTEST, PYPERF)
+TOOLS = (GATE, GATE_LISTED, ASV, ASV_CLOSE, PYTEST, PYPERF)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +81,8 @@ class ToolRun:
         What a gate named as causes of slowness, the first first.
     rounds
         Pairs of processes of a gate.
+    load
+        Load of the machine when the program began: processes that ran or waited to, over a minute.
     """
 
     tool: str
@@ -81,6 +96,7 @@ class ToolRun:
     contrasts: Mapping[str, Pooled] = field(default_factory=dict)
     causes: tuple[str, ...] = ()
     rounds: int = 0
+    load: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING
 
 from zbench.report.gate_study.aims import contrast_found
-from zbench.report.gate_study.nouns import GATE, TOOLS
+from zbench.report.gate_study.nouns import ASV_CLOSE, GATE, GATE_LISTED, TOOLS
 from zbench.report.gate_study.scores import codec_of, rate
 from zbench.report.gate_study.words import percent, share
 from zbench.report.text import NOTHING, number, table
@@ -47,7 +48,9 @@ def contrasts(study: GateStudy) -> list[str]:
         if known:
             fails = [share(contrast_found(study, level, busy=busy)) for _, busy in _LOADS]
             listed = share(rate(one.listed for one in known))
-            rows.append([f"{level} %", codec, *fails, listed, f"{median(one.ratio for one in known):.4f}"])
+            ratios = [one.ratio for one in known if math.isfinite(one.ratio)]
+            middle = f"{median(ratios):.4f}" if ratios else NOTHING
+            rows.append([f"{level} %", codec, *fails, listed, middle])
     first = Counter(run.causes[0] if run.causes else "nothing" for run in gates)
     named = ", ".join(f"{what} in {count}" for what, count in first.most_common(4))
     low = f"codec = {codec_of(study, 1)}"
@@ -142,6 +145,9 @@ def wall_times(study: GateStudy) -> list[str]:
     """
     rows = []
     for tool in TOOLS:
+        # Two that judge what another has measured.
+        if tool in (GATE_LISTED, ASV_CLOSE):
+            continue
         taken = [[run.seconds for run in study.of(tool, busy=busy)] for _, busy in _LOADS]
         if any(taken):
             rows.append([tool, *(_range(own) for own in taken)])

@@ -14,7 +14,7 @@ from zbench.stats.steps import exact_steps, repeated_steps, series_steps
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from zbench.stats.steps import Step as Found
+    from zbench.stats.step_search import Step as Found
 
 __all__ = ["RECENT", "family_of", "find_steps", "may_have_changed", "may_have_changed_at_the_end"]
 

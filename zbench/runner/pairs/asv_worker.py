@@ -26,6 +26,8 @@ from asv_runner.discovery import get_benchmark_from_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["main"]
+
 _CACHE = "cache.pickle"
 _PR_SET_PDEATHSIG = 1
 _NS = 1_000_000_000
