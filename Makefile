@@ -125,14 +125,15 @@ sweep: $(INSTALLED) ## Count and time the releases of zarr and write docs/result
 test: $(INSTALLED_TEST) browser ## Run the tests with branch coverage, then the engine contract in every asv environment
 	@$(BIN)/coverage erase
 	# Both processes take whole files, whose tests share what they set up.
-	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile -m 'not long and not network'
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/python .ci/contract.py
 
 .PHONY: test-long
-test-long: $(INSTALLED_TEST) ## Kill a run at 30 moments; measure 512 MiB within 3 GiB of memory, and of 4 GiB within 1 GiB (an hour)
-	@ZBENCH_KILLS=30 $(BIN)/python -m pytest --timeout 3600 -k killed tests/integration/test_cryoet.py
+test-long: $(INSTALLED_TEST) browser ## Whole studies in small; a run killed at 30 moments; 512 MiB within 3 GiB, 4 GiB within 1 GiB (an hour)
+	@$(BIN)/python -m pytest -m long
+	ZBENCH_KILLS=30 $(BIN)/python -m pytest --timeout 3600 -k killed tests/integration/test_cryoet.py
 	ZBENCH_LARGE=1 $(BIN)/python -m pytest -s tests/integration/test_large.py
 
 .PHONY: lint

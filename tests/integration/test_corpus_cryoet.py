@@ -27,7 +27,7 @@ chains = ["gzip-1"]
 patterns = ["full_read"]
 """
 CARDS = [
-    pytest.param(found, id=found.name, marks=[pytest.mark.slow] if found.logical_bytes > 2**26 else [])
+    pytest.param(found, id=found.name, marks=[pytest.mark.long] if found.logical_bytes > 2**26 else [])
     for found in map(card, card_names())
 ]
 

@@ -113,17 +113,20 @@ def test_two_gates_do_not_measure_at_once(project, tmp_path):
     assert "zbench gate of another) does now" in ran.stderr
 
 
-def test_a_gate_that_is_killed_goes_on_from_the_rounds_it_had(project, tmp_path):
-    shutil.rmtree(project.folder / ".zbench" / "gate" / "runs", ignore_errors=True)
+def test_a_gate_that_is_killed_goes_on_from_the_rounds_it_had(tmp_path):
+    # Of its own: this process keeps the environments of the other one to itself.
+    project = TinyProject(tmp_path / "to be killed")
     command = [
         sys.executable, "-m", "zbench", "gate", project.first, project.first, "--bench", "time_read",
         "--repository", str(project.folder), "--budget",
     ]  # fmt: skip
     variables = {**os.environ, "TMPDIR": str(tmp_path)}
     running = subprocess.Popen([*command, "10m"], env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    record = wait_for_rounds(project, 2)
-    running.send_signal(signal.SIGKILL)
-    running.wait()
+    try:
+        record = wait_for_rounds(project, 2)
+    finally:
+        running.send_signal(signal.SIGKILL)
+        running.wait()
     had = record.read_bytes()
     had = had[: had.rfind(b"\n") + 1]
     spent = sum(entry.get("seconds", 0) for entry in map(json.loads, had.splitlines()))

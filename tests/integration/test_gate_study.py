@@ -10,7 +10,7 @@ from zbench.errors import ResultsError
 from zbench.harness.gate_study import GateStudyPlan, study_gate
 from zbench.report.gate_study import GATE, PYTEST
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

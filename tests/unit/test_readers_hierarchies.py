@@ -237,7 +237,8 @@ def test_unsound_multiscales_do_not_keep_voxels_from_being_read(tmp_path, values
 def test_an_engine_that_was_used_before_does_not_decide_how_a_volume_is_read(tmp_path, values, zarr_format):
     pytest.importorskip("zarrs", reason="the engines group is not installed")
     delta = numcodecs.Delta("<i2") if zarr_format == 2 else zarr.codecs.numcodecs.Delta(dtype="<i2")
-    stored(tmp_path / "a.zarr", values, zarr_format, filters=[delta])
+    with zarr.config.set({"codec_pipeline.path": "zarr.core.codec_pipeline.BatchedCodecPipeline"}):
+        stored(tmp_path / "a.zarr", values, zarr_format, filters=[delta])
     with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "codec_pipeline.strict": True}):
         np.testing.assert_array_equal(read_voxels(read_file(tmp_path / "a.zarr")), values)
         assert zarr.config.get("codec_pipeline.path") == "zarrs.ZarrsCodecPipeline"

@@ -40,7 +40,13 @@ __all__ = ["bisect"]
     show_default=True,
     help="Chance that the search goes wrong somewhere; smaller takes longer.",
 )
-@click.option("--metric", "metrics", multiple=True, type=click.Choice(("value", "time", "peakmemory")))
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    type=click.Choice(("value", "time", "peakmemory")),
+    help="Search by these metrics alone; repeatable. All unless given.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all orders.")
 @click.option(
     "--repository",

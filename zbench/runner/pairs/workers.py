@@ -80,7 +80,7 @@ class Pair:
         self._random = random.Random(seed)  # noqa: S311 - an order, not a secret
         variables = {
             "PYTHONHASHSEED": str(self._random.randrange(2**32)),
-            "ZBENCH_PADDING": "x" * self._random.randrange(_PADDING),
+            "PADDING_OF_THE_PAIR": "x" * self._random.randrange(_PADDING),
         }
         started: dict[int, AnsweringProcess] = {}
         for place in self._order():
