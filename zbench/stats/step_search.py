@@ -360,7 +360,8 @@ def _step(sums: _Sums, bounds: tuple[int, int, int], places: Sequence[int], drif
     likely = cuts[costs <= costs.min() + _PLACE]
     left, right = sums.weights[cut] - sums.weights[begin], sums.weights[end] - sums.weights[cut]
     before, after = sums.mean(begin, cut), sums.mean(cut, end)
-    reach = -float(special.stdtrit(series.freedom, (1 - _CONFIDENCE) / 2)) * series.spread * math.sqrt(1 / left + 1 / right)
+    quantile = -float(special.stdtrit(series.freedom, (1 - _CONFIDENCE) / 2))
+    reach = quantile * series.spread * math.sqrt(1 / left + 1 / right)
     change = after - before
     ratio = Interval(math.exp(change), math.exp(change - reach), math.exp(change + reach), end - begin)
     return Step(
