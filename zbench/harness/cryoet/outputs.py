@@ -212,6 +212,7 @@ def _volume_fields(made: Made) -> dict[str, Any]:
         "voxel_digest": made.digest,
         "spacing": volume.spacing,
         "spacing_unit": volume.spacing_unit,
+        "meaning": asdict(volume.meaning) if volume.meaning else None,
         "provenance": asdict(volume.provenance),
         "text": f"{volume.name}, {format_shape(volume.shape)} {volume.array.dtype.name}",
     }
