@@ -124,8 +124,9 @@ sweep: $(INSTALLED) ## Count and time the releases of zarr and write docs/result
 .PHONY: test
 test: $(INSTALLED_TEST) browser ## Run the tests with branch coverage, then the engine contract in every asv environment
 	@$(BIN)/coverage erase
-	# Both processes take whole files, whose tests share what they set up.
-	$(BIN)/coverage run -m pytest --numprocesses 2 --dist loadfile -m 'not long and not network'
+	# Each process takes whole files, whose tests share what they set up;
+	# three of them, for some tests wait more than they compute.
+	$(BIN)/coverage run -m pytest --numprocesses 3 --dist loadfile -m 'not long and not network'
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/python .ci/contract.py

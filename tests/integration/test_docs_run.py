@@ -150,7 +150,17 @@ def scratch(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "document", [pytest.param(path, id=str(path.relative_to(REPOSITORY))) for path, lines in RUNNABLE.items() if lines]
+    "document",
+    [
+        pytest.param(
+            path,
+            id=str(path.relative_to(REPOSITORY)),
+            # Two whole runs on a tomogram, which test_cryoet.py makes of smaller ones.
+            marks=[pytest.mark.long] if path.name == "tutorial.md" else [],
+        )
+        for path, lines in RUNNABLE.items()
+        if lines
+    ],
 )
 def test_the_commands_of_a_document_run_in_their_order(document, scratch, corpus):
     variables = {

@@ -66,7 +66,7 @@ def test_more_throughput_is_no_regression(project):
 
 
 def test_twice_the_work_of_one_codec_is_found_in_time(project):
-    ran = gate(project, project.first, project.slower, "--metric", "time", "--budget", "45s")
+    ran = gate(project, project.first, project.slower, "--metric", "time", "--budget", "20s")
     assert ran.exit_code == 1, ran.output
     slower = [line for line in ran.stdout.splitlines() if line.startswith("slower")]
     assert any("time_read(zip, 1)" in line for line in slower), ran.stdout
@@ -169,7 +169,11 @@ def history(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "searched", [pytest.param("track_requests", id="requests"), pytest.param(r"time_read\(none", id="time")]
+    "searched",
+    [
+        pytest.param("track_requests", id="requests"),
+        pytest.param(r"time_read\(none", id="time", marks=pytest.mark.long),
+    ],
 )
 def test_a_search_finds_the_commit_that_has_the_change(history, searched):
     command = ["bisect", history.commits[0], "HEAD", "--bench", searched, "--repository", str(history.folder)]
@@ -197,7 +201,7 @@ def test_a_search_backwards_is_refused(history):
 
 
 def test_a_calibration_tells_what_a_gate_can_see_and_is_kept(history):
-    command = ["calibrate", "--bench", r"time_read\(none", "--budget", "6s", "--repository", str(history.folder)]
+    command = ["calibrate", "--bench", r"time_read\(none", "--budget", "4s", "--repository", str(history.folder)]
     ran = CliRunner().invoke(main, command)
     assert ran.exit_code == 0, ran.output
     assert "false alarms" in ran.stdout
