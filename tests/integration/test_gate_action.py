@@ -131,7 +131,7 @@ class Runner:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, registry):
     """A clone as a runner has it of a pull request: no branch, and main only where it came from."""
     made = TinyProject(tmp_path_factory.mktemp("action") / "a clone")
     made.git("update-ref", "refs/remotes/origin/main", made.first)
