@@ -121,15 +121,20 @@ TIMED := 2.16.1 2.17.2 2.18.7 3.0.0 3.0.6 3.0.10 3.1.0 3.1.6 3.2.0 3.2.1 3.3.0 3
 sweep: $(INSTALLED) ## Count and time the releases of zarr and write docs/results/zarr-requests.md and zarr-sweep.md
 	@$(BIN)/zbench sweep zarr --since 2.16 $(WITHDRAWN:%=--also %) $(TIMED:%=--time %) --output docs/results
 
+# Each process takes whole files, whose tests share what they set up; three, for some tests wait more than they compute.
+IN_PROCESSES := --numprocesses 3 --dist loadfile -m 'not long and not network'
+
 .PHONY: test
-test: $(INSTALLED_TEST) browser ## Run the tests with branch coverage, then the engine contract in every asv environment
+test: $(INSTALLED_TEST) browser ## Run the tests, then the engine contract in every asv environment
+	@$(BIN)/python -m pytest $(IN_PROCESSES)
+	$(BIN)/python .ci/contract.py
+
+.PHONY: coverage
+coverage: $(INSTALLED_TEST) browser ## Run the tests, and tell which lines and branches they went through
 	@$(BIN)/coverage erase
-	# Each process takes whole files, whose tests share what they set up;
-	# three of them, for some tests wait more than they compute.
-	$(BIN)/coverage run -m pytest --numprocesses 3 --dist loadfile -m 'not long and not network'
+	$(BIN)/coverage run -m pytest $(IN_PROCESSES)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-	$(BIN)/python .ci/contract.py
 
 .PHONY: test-long
 test-long: $(INSTALLED_TEST) browser ## Whole studies in small; a run killed at 30 moments; 512 MiB within 3 GiB, 4 GiB within 1 GiB (an hour)
