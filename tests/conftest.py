@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,19 @@ def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("ZBENCH_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
     for variable in ("ZBENCH_PRESET", "ZBENCH_DATASETS", "ZBENCH_ENGINES", "ZBENCH_THREADS"):
         monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def own_pipeline():
+    """Read and write with zarr's own pipeline, whatever engine a test before has used in this process."""
+    zarr = sys.modules.get("zarr")
+    # zarr 2 has neither pipelines nor settings.
+    if hasattr(zarr, "config"):
+        settings = {
+            "codec_pipeline.path": "zarr.core.codec_pipeline.BatchedCodecPipeline",
+            "codec_pipeline.strict": False,
+        }
+        zarr.config.set(settings)
 
 
 @pytest.fixture(autouse=True)
