@@ -55,11 +55,7 @@ def own_pipeline():
     zarr = sys.modules.get("zarr")
     # zarr 2 has neither pipelines nor settings.
     if hasattr(zarr, "config"):
-        settings = {
-            "codec_pipeline.path": "zarr.core.codec_pipeline.BatchedCodecPipeline",
-            "codec_pipeline.strict": False,
-        }
-        zarr.config.set(settings)
+        zarr.config.set({"codec_pipeline.path": "zarr.core.codec_pipeline.BatchedCodecPipeline"})
 
 
 @pytest.fixture(autouse=True)
