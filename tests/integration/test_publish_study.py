@@ -54,7 +54,7 @@ def test_the_study_runs_both_programs_and_visits_every_view(tmp_path):
     (path,) = study_publish(tmp_path, plan=plan, report=told.append)
     page = path.read_text(encoding="utf-8")
     assert re.search(r"^\| 250 \| [\d.]+ s \| [\d.]+ s \|", page, re.MULTILINE)
-    assert re.search(r"^\| one commit more \| \S+ \| \S+ \S+ \|$", page, re.MULTILINE)
+    assert re.search(r"^\| one commit more \| [\d.,]+ \| [\d.,]+ [KMG]iB \|$", page, re.MULTILINE)
     rows = re.findall(r"^\| (.+?) \| [\d.]+ \| [\d.]+ \| [\d.]+ [KM]iB \| \d+ \|$", page, re.MULTILINE)
     assert rows == [
         "overview", "a benchmark of 100 cells, all pictures", "two points compared", "Pareto of two benchmarks",
