@@ -295,9 +295,13 @@ def sweep(tmp_path, rng):
                         cache_state="warm", processes=6))  # fmt: skip
         rows.append(Row(**place, metric="requests", unit="requests", value=10 * factor))
         points.append({"run": f"zarr=={release}", "release": release, "gap": "", "pins": []})
+    # Beside the releases stands another library, as sweeps keep one for comparison.
+    rows.append(replace(rows[0], run="tensorstore==0.1.86"))
+    beside = [{"run": "tensorstore==0.1.86", "release": "0.1.86", "gap": "", "pins": []}]
     points.insert(2, {"run": "zarr==2.99", "release": "2.99", "gap": "it cannot be installed", "pins": []})
     write_table(folder / "results.json", Table(tuple(rows), environments))
     raw = {"schema_version": 1, "kind": "sweep", "axis": "zarr", "dataset": "tomogram", "points": points}
+    raw["references"] = beside
     (folder / "history.json").write_text(json.dumps(raw), encoding="utf-8")
     return folder
 

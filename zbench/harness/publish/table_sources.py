@@ -79,6 +79,9 @@ def _sweep_batches(folder: Path) -> Iterator[Batch]:
         str(point["run"]): release_position(axis, str(point["release"]), rank=rank) for rank, point in enumerate(points)
     }
     table = read_table(table_files(folder)[0])
+    # What another library needs for the same stands beside the releases, and is none of them.
+    others = {str(point["run"]) for point in raw.get("references", ())}
+    table = replace(table, rows=tuple(row for row in table.rows if row.run not in others))
 
     def line_of(environment: Environment) -> str:
         # Along the line the package changes, and with it the Python and the companions that it can have.
