@@ -109,6 +109,9 @@ def test_the_project_has_two_alike_commits_and_a_slow_one(tmp_path):
     made = make_project(tmp_path)
     code = {name: (made.sides[name] / "shelf" / "more.py").read_text(encoding="utf-8") for name in made.sides}
     assert code[BASE] == code[ALIKE] != code[SLOW]
+    text = {name: (made.sides[name] / "shelf" / "__init__.py").read_text(encoding="utf-8") for name in made.sides}
+    assert text[BASE] == text[SLOW] != text[ALIKE]
+    assert text[ALIKE].startswith(text[BASE])
     assert len(set(made.commits.values())) == 3
 
 

@@ -62,6 +62,8 @@ class PreparedRun:
     ----------
     question
         The two sides, and which metrics are measured.
+    settings
+        How its benchmarks are measured.
     built
         Both sides.
     folder
@@ -78,9 +80,15 @@ class PreparedRun:
     """
 
     def __init__(
-        self, question: GateQuestion, built: Built, folder: Path, report: Callable[[GateStatus], None]
+        self,
+        question: GateQuestion,
+        settings: GateSettings,
+        built: Built,
+        folder: Path,
+        report: Callable[[GateStatus], None],
     ) -> None:
         self.built, self.folder, self._seed, self._report = built, folder, question.seed, report
+        self._settings = settings
         kinds = {_KINDS[metric] for metric in question.metrics if metric in _KINDS}
         self.items = [item for item in built.items if item.kind in kinds]
         self.log = RunLog(folder / "run.jsonl", head=_head(question, built))
@@ -122,7 +130,14 @@ class PreparedRun:
         Rounds
             With what the record holds.
         """
-        return Rounds(self.sides, suite=self.built.suite, log=self.log, seed=self._seed, report=progress)
+        return Rounds(
+            self.sides,
+            suite=self.built.suite,
+            log=self.log,
+            seed=self._seed,
+            one_core=self._settings.one_core,
+            report=progress,
+        )
 
     def tidy(self) -> None:
         """Remove what both sides shared: it is large, and is made again if more is to be measured."""
@@ -144,7 +159,7 @@ def prepared(
     question
         The two sides.
     settings
-        Which metrics are better when they are larger.
+        How benchmarks are measured, and which metrics are better when they are larger.
     work
         Folder for environments and records.
     fresh
@@ -167,7 +182,7 @@ def prepared(
     folder = work / "runs" / _key(question, built)
     if fresh:
         shutil.rmtree(folder, ignore_errors=True)
-    return PreparedRun(question, built, folder, report)
+    return PreparedRun(question, settings, built, folder, report)
 
 
 def _head(question: GateQuestion, built: Built) -> dict[str, Any]:

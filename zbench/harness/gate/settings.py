@@ -79,6 +79,8 @@ class GateSettings:
         Changes that do not fail the gate.
     error_rate
         Chance that a gate of two alike sides fails.
+    one_core
+        Whether both sides of a benchmark that keeps one core busy are kept on one and the same.
     """
 
     min_effects: Mapping[str, float] = field(default_factory=lambda: dict(_EFFECTS))
@@ -87,6 +89,7 @@ class GateSettings:
     better: tuple[str, ...] = _MORE_IS_BETTER
     accepted: tuple[Accepted, ...] = ()
     error_rate: float = _ERROR_RATE
+    one_core: bool = True
 
     def larger_is_better(self, name: str, unit: str) -> bool:
         """Say whether more of what a benchmark tracks is better.
@@ -142,13 +145,16 @@ def read_settings(repository: Path, *, min_effects: Mapping[str, float] | None =
         If the table has a key or a value that means nothing.
     """
     table = _table(repository / "pyproject.toml")
-    known = {"min_effect", "clock", "cpu_benchmarks", "larger_is_better", "accepted", "error_rate"}
+    known = {"min_effect", "clock", "cpu_benchmarks", "larger_is_better", "accepted", "error_rate", "one_core"}
     _refuse_others("key", table, known)
     effects = table.get("min_effect", {})
     effects = effects if isinstance(effects, dict) else {"time": effects}
     _refuse_others("min_effect", effects, set(_METRICS))
     if table.get("clock", "wall") not in _CLOCKS:
         msg = f"[tool.zbench.gate] clock is wall or cpu: got {table['clock']!r}."
+        raise ResultsError(msg)
+    if not isinstance(table.get("one_core", True), bool):
+        msg = f"[tool.zbench.gate] one_core is true or false: got {table['one_core']!r}."
         raise ResultsError(msg)
     return GateSettings(
         min_effects={**_EFFECTS, **{name: _share(value) for name, value in effects.items()}, **(min_effects or {})},
@@ -157,6 +163,7 @@ def read_settings(repository: Path, *, min_effects: Mapping[str, float] | None =
         better=(*_MORE_IS_BETTER, *(_expression(text) for text in table.get("larger_is_better", ()))),
         accepted=tuple(_accepted(entry) for entry in table.get("accepted", ())),
         error_rate=_share(table.get("error_rate", _ERROR_RATE)),
+        one_core=table.get("one_core", True),
     )
 
 

@@ -75,6 +75,17 @@ def decode(codec, size, chunk):
         read(chunk)
 '''
 
+# A change of the text that changes no time: what a pull request without a regression is like.
+_INNOCENT = '''
+
+NAMES = {name: name.replace("-", " ").title() for name in CODECS}
+
+
+def described(codec, size):
+    """Tell in words what lies on the shelf."""
+    return f"{COUNTS[codec, size]} chunks of {size} numbers each, encoded by {NAMES[codec]}"
+'''
+
 _SUITE = '''\
 """How fast does each codec decode small chunks?"""
 
@@ -153,7 +164,7 @@ def make_project(work: Path) -> Project:
     Returns
     -------
     Project
-        Three commits: the baseline, another one of the same code, and the slow one.
+        Three commits: the baseline, one with more text that does nothing to time, and the slow one.
     """
     folder, scripts = work / "project", work / "scripts"
     shutil.rmtree(folder / ".git", ignore_errors=True)
@@ -167,10 +178,10 @@ def make_project(work: Path) -> Project:
     _write(scripts / "perf_shelf.py", _filled(_PYPERF))
     _git(folder, "init", "--quiet", "--initial-branch=main")
     commits, sides = {}, {}
-    for name, more in ((BASE, nothing), (ALIKE, nothing), (SLOW, LEVELS)):
+    for name, more, text in ((BASE, nothing, ""), (ALIKE, nothing, _INNOCENT), (SLOW, LEVELS, "")):
         sides[name] = work / "sides" / name
         for place in (folder, sides[name]):
-            _write(place / "shelf" / "__init__.py", _filled(_PACKAGE))
+            _write(place / "shelf" / "__init__.py", _filled(_PACKAGE) + text)
             _write(place / "shelf" / "more.py", f'"""Per cent more, by codec."""\n\nMORE = {more!r}\n')
         _git(folder, "add", "--all")
         _git(folder, "commit", "--quiet", "--allow-empty", "--message", name)

@@ -54,8 +54,8 @@ def gate_page(study: GateStudy, *, figure: str, table_name: str) -> str:
         *(_detections(study, title, busy=busy) for title, busy in _LOADS),
         "## False alarms with alike sides",
         (
-            "Both sides are two commits of the same code. A suite is alarmed if the tool fails it, or, of "
-            f"`{PYPERF}`, which has no such status, if any cell is told slower."
+            "The candidate adds a constant and a function that nothing calls. A suite is alarmed if the tool fails it, "
+            f"or, of `{PYPERF}`, which has no such status, if any cell is told slower."
         ),
         _alarms(study),
         "## One codec by its contrast",

@@ -153,6 +153,26 @@ class _Worker:
     def __init__(self, root: str) -> None:
         self._root = root
         self._current: _Current | None = None
+        self._blocks: list[bytearray] = []
+
+    def follow(self, message: dict[str, Any]) -> dict[str, Any]:
+        """End with the process that asks, even if killed, but not before it at a Ctrl-C, which is sent to both."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if sys.platform == "linux":
+            ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != message["parent"]:
+                os.kill(os.getpid(), signal.SIGKILL)
+        # What is imported from now on lies behind these.
+        self._blocks = [bytearray(size) for size in message["blocks_bytes"]]
+        return {"pid": os.getpid()}
+
+    def stay(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Keep all threads on some cores; what they start later stays there, too."""
+        for thread in Path("/proc/self/task").iterdir():
+            # A thread that has ended meanwhile needs no core.
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread.name), message["cores"])
+        return {"cores": message["cores"]}
 
     def setup_cache(self, message: dict[str, Any]) -> dict[str, Any]:
         """Make what the benchmarks of one key share, in its own folder, as asv does."""
@@ -221,20 +241,8 @@ class _Worker:
         return {"done": True}
 
 
-def _follow(message: dict[str, Any]) -> dict[str, Any]:
-    """End with the process that asks, even if that is killed, but not before it at a Ctrl-C, which is sent to both."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != message["parent"]:
-            os.kill(os.getpid(), signal.SIGKILL)
-    return {"pid": os.getpid()}
-
-
 def _answer(worker: _Worker, message: dict[str, Any]) -> dict[str, Any]:
     try:
-        if message["do"] == "follow":
-            return _follow(message)
         answer: dict[str, Any] = getattr(worker, message["do"])(message)
     except NotImplementedError as error:
         return {"skipped": repr(error)}

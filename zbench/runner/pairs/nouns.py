@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["BenchmarkError", "Item", "Kind", "Side", "Skipped", "Turn"]
+__all__ = ["BenchmarkError", "Item", "Kind", "Side", "Skipped", "Turn", "Way"]
 
 
 class BenchmarkError(ResultsError):
@@ -151,3 +151,19 @@ class Turn:
 
     wall_ns: tuple[tuple[float, ...], tuple[float, ...]]
     cpu_ns: tuple[tuple[float, ...], tuple[float, ...]] | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Way:
+    """How the samples of a benchmark are taken, the same in all pairs of processes.
+
+    Attributes
+    ----------
+    number
+        Calls a sample.
+    one_core
+        Whether both sides stay on one core.
+    """
+
+    number: int
+    one_core: bool

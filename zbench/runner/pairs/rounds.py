@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from zbench.errors import ResultsError
-from zbench.runner.pairs.nouns import BenchmarkError, Item, Kind, Skipped, Turn
+from zbench.runner.pairs.nouns import BenchmarkError, Item, Kind, Skipped, Turn, Way
 from zbench.runner.pairs.workers import Pair
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ class Rounds:
         The record.
     seed
         Of all orders.
+    one_core
+        Whether a benchmark that keeps one core busy is to be kept on one.
     report
         Told of each thing that was learnt: what it is, and what is known by now.
     """
@@ -80,10 +82,12 @@ class Rounds:
         suite: Path,
         log: RunLog,
         seed: int,
+        one_core: bool = True,
         report: Callable[[str, Measured], None],
     ) -> None:
         self._sides, self._suite, self._log, self._seed, self._report = sides, suite, log, seed, report
-        self._numbers: dict[str, int] = {}
+        self._one_core = one_core
+        self._ways: dict[str, Way] = {}
         self._round_s = 0.0
         self.measured = Measured()
         for kind in ("value", "round"):
@@ -161,9 +165,9 @@ class Rounds:
     def _turn(self, pair: Pair, item: Item) -> Any:
         if item.kind is Kind.PEAK:
             return pair.peak(item)
-        turn, number = pair.time(item, number=self._numbers.get(item.key))
-        self._numbers[item.key] = number
-        return {"wall": turn.wall_ns, "cpu": turn.cpu_ns, "number": number}
+        turn, way = pair.time(item, way=self._ways.get(item.key), one_core=self._one_core)
+        self._ways[item.key] = way
+        return {"wall": turn.wall_ns, "cpu": turn.cpu_ns, **asdict(way)}
 
     def _attempt(self, item: Item, fields: dict[str, Any], measure: Callable[[], Any]) -> bool:
         """Measure, or note why not; false means that the processes are not to be used again."""
@@ -203,7 +207,7 @@ class Rounds:
             if entry["kind"] == "value":
                 known.values.setdefault(key, []).append((found[0], found[1]))
             elif isinstance(found, dict):
-                self._numbers[key] = found["number"]
+                self._ways[key] = Way(number=found["number"], one_core=found.get("one_core", False))
                 known.turns.setdefault(key, {})[entry["round"]] = _turn_of(found)
             elif None not in found:
                 known.peaks.setdefault(key, {})[entry["round"]] = (found[0], found[1])

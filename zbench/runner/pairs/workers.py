@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from zbench.errors import ResultsError
-from zbench.runner.pairs.nouns import BenchmarkError, Skipped, Turn
+from zbench.runner.pairs.draws import Draw, cores, same_addresses
+from zbench.runner.pairs.nouns import BenchmarkError, Skipped, Turn, Way
 from zbench.runner.process import AnsweringProcess
 
 if TYPE_CHECKING:
@@ -22,19 +23,19 @@ __all__ = ["PYTHON", "SCRIPT", "Pair", "worker"]
 SCRIPT = Path(__file__).with_name("asv_worker.py")
 
 _START_S = 300.0
-# Where objects lie depends on the size of the environment; so much of it is filled differently from pair to pair.
-_PADDING = 4096
 # What a sample takes at least if the benchmark does not say: asv's own.
 _SAMPLE_S = 0.01
 # A turn goes on until each side had so much time, within these numbers of samples.
 _SIDE_S = 0.04
 _FEWEST, _MOST = 2, 12
+# Shares of a core that a benchmark keeps busy if it computes by itself: less waits for something, more is parallel.
+_ONE_CORE = (0.5, 1.1)
 PYTHON = "python"
 # With it every pair of processes would compile what it imports.
 _NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE",)
 
 
-def worker(side: Side, suite: Path, *, variables: dict[str, str] | None = None) -> AnsweringProcess:
+def worker(side: Side, suite: Path, *, draw: Draw | None = None) -> AnsweringProcess:
     """Start one process of a side.
 
     Parameters
@@ -43,8 +44,8 @@ def worker(side: Side, suite: Path, *, variables: dict[str, str] | None = None) 
         The side.
     suite
         Folder of the benchmarks.
-    variables
-        Environment variables beside those of the side.
+    draw
+        What it shares with the other side.
 
     Returns
     -------
@@ -52,13 +53,14 @@ def worker(side: Side, suite: Path, *, variables: dict[str, str] | None = None) 
         It ends with this process, whatever way that ends.
     """
     inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    process = AnsweringProcess(
-        [str(side.python), str(SCRIPT), str(suite)],
-        side.scratch,
-        timeout_s=_START_S,
-        variables={**inherited, **side.variables, **(variables or {})},
-    )
-    process.send(do="follow", parent=os.getpid())
+    with same_addresses():
+        process = AnsweringProcess(
+            [str(side.python), str(SCRIPT), str(suite)],
+            side.scratch,
+            timeout_s=_START_S,
+            variables={**inherited, **side.variables, **(draw.variables if draw else {})},
+        )
+    process.send(do="follow", parent=os.getpid(), blocks_bytes=draw.blocks_bytes if draw else ())
     return process
 
 
@@ -78,13 +80,11 @@ class Pair:
     def __init__(self, baseline: Side, candidate: Side, suite: Path, *, seed: str) -> None:
         self._sides = (baseline, candidate)
         self._random = random.Random(seed)  # noqa: S311 - an order, not a secret
-        variables = {
-            "PYTHONHASHSEED": str(self._random.randrange(2**32)),
-            "PADDING_OF_THE_PAIR": "x" * self._random.randrange(_PADDING),
-        }
+        self._draw = Draw.of(self._random)
+        self._cores = self._staying = cores()
         started: dict[int, AnsweringProcess] = {}
         for place in self._order():
-            started[place] = worker(self._sides[place], suite, variables=variables)
+            started[place] = worker(self._sides[place], suite, draw=self._draw)
         self._workers = (started[0], started[1])
         try:
             for process in self._workers:
@@ -96,22 +96,24 @@ class Pair:
     def _order(self) -> list[int]:
         return self._random.sample((0, 1), 2)
 
-    def time(self, item: Item, *, number: int | None) -> tuple[Turn, int]:
+    def time(self, item: Item, *, way: Way | None, one_core: bool = True) -> tuple[Turn, Way]:
         """Take turns at one benchmark: baseline, candidate, candidate, baseline, or the other way round.
 
         Parameters
         ----------
         item
             The benchmark.
-        number
-            Calls a sample; ``None`` lets the baseline choose.
+        way
+            How its samples are taken; ``None`` lets the baseline choose the calls, and both sides the core.
+        one_core
+            Whether a benchmark that keeps one core busy on both sides is to be kept on one, the same for both.
 
         Returns
         -------
         turn : Turn
             What it gave.
-        number : int
-            Calls a sample.
+        way : Way
+            How its samples were taken.
 
         Raises
         ------
@@ -120,9 +122,31 @@ class Pair:
         Skipped
             If a side says that it cannot do it.
         """
+        self._stay(item, self._cores)
         self._ready(item)
-        if number is None:
+        if way is None:
             number = int(self._ask(0, item, do="number", seconds=_SAMPLE_S)["number"])
+            way = Way(number=number, one_core=one_core and self._draw.core is not None and self._alone(item, number))
+        if way.one_core and self._draw.core is not None:
+            self._stay(item, [self._draw.core])
+        return self._turn(item, way.number), way
+
+    def _stay(self, item: Item, wanted: list[int]) -> None:
+        if wanted != self._staying:
+            self._both(item, do="stay", cores=wanted)
+            self._staying = wanted
+
+    def _alone(self, item: Item, number: int) -> bool:
+        """Tell whether a benchmark keeps one core busy on both sides, once the first sample has paid for imports."""
+        for place in (0, 1):
+            self._ask(place, item, do="sample", number=number)
+            sample = self._ask(place, item, do="sample", number=number)
+            least, most = _ONE_CORE
+            if sample["cpu_ns"] is None or not least <= sample["cpu_ns"] / sample["wall_ns"] <= most:
+                return False
+        return True
+
+    def _turn(self, item: Item, number: int) -> Turn:
         # The first sample pays for imports, thread pools and caches that the others find ready.
         whole_ns = max(self._ask(place, item, do="sample", number=number)["whole_ns"] for place in self._order())
         count = max(_FEWEST, min(_MOST, round(_SIDE_S * 1e9 / max(whole_ns, 1))))
@@ -137,7 +161,7 @@ class Pair:
         return Turn(
             wall_ns=(tuple(one["wall_ns"] for one in base), tuple(one["wall_ns"] for one in other)),
             cpu_ns=(tuple(one["cpu_ns"] for one in base), tuple(one["cpu_ns"] for one in other)) if has_cpu else None,
-        ), number
+        )
 
     def value(self, item: Item) -> tuple[float | None, float | None]:
         """Ask both sides for what a benchmark tracks.
