@@ -6,7 +6,6 @@ import functools
 import http.server
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -61,16 +60,6 @@ build-backend = "hatchling.build"
 name = "tiny"
 version = "1"
 """
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 class Repository:
@@ -182,18 +171,12 @@ class Seen:
 
 
 @pytest.fixture
-def page():
+def page(browser):
     """A page of Debian's Chromium, and what it sees."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no program 'chromium' on PATH; on Debian: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        page = browser.new_page(viewport={"width": 1200, "height": 800})
-        page.set_default_timeout(30_000)
-        yield page, Seen(page)
-        browser.close()
+    page = browser.new_page(viewport={"width": 1200, "height": 800})
+    page.set_default_timeout(30_000)
+    yield page, Seen(page)
+    page.close()
 
 
 @pytest.mark.browser

@@ -9,9 +9,6 @@ import io
 import json
 import math
 import re
-import shutil
-import subprocess
-import tarfile
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,16 +22,6 @@ from zbench.results.traces import StoredTrace, write_trace
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-AXE = "axe-core@4"
 TIME, SIZE, COUNT = "read.Case000.time_cell", "read.Case008.track_stored_bytes", "write.Case009.track_requests"
 CELL = {"dataset": "tomogram", "engine": "zarrs", "layout": "v3-c32-s128", "chain": "zstd-5", "pattern": "xy_plane"}
 EVIL = "<script>alert(1)</script>"
@@ -84,19 +71,6 @@ class Seen:
         page.on("requestfailed", lambda request: self.complaints.append(f"failed {request.url}"))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda said: self.complaints.append(said.text))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Debian's Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no program 'chromium' on PATH; on Debian: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -382,27 +356,6 @@ def test_a_trace_tells_which_requests_and_when(opened):
 def test_an_address_that_leads_nowhere_says_so(opened):
     page, _ = opened("#/b/no.such.benchmark")
     assert "no benchmark no.such.benchmark" in page.get_by_role("alert").inner_text()
-
-
-@pytest.fixture(scope="session")
-def axe(pytestconfig):
-    """The source of axe-core, fetched by npm and kept in pytest's cache."""
-    kept = pytestconfig.cache.mkdir("axe-core") / f"{AXE}.js"
-    if not kept.is_file():
-        npm = shutil.which("npm")
-        assert npm, (
-            f"{AXE} looks for barriers in the page, and npm fetches it: install npm (Debian: apt-get install npm)"
-        )
-        fetched = subprocess.run(
-            [npm, "pack", "--silent", AXE], cwd=kept.parent, check=False, capture_output=True, text=True
-        )
-        assert fetched.returncode == 0, f"npm could not fetch {AXE}: {fetched.stderr[-500:]}"
-        package = kept.parent / fetched.stdout.split()[-1]
-        with tarfile.open(package) as archive:
-            source = archive.extractfile("package/axe.min.js").read()
-        package.unlink()
-        kept.write_bytes(source)
-    return kept.read_text(encoding="utf-8")
 
 
 def barriers(page, axe):

@@ -324,6 +324,21 @@ def test_a_sweep_is_a_line_of_releases_with_its_gaps_and_steps(sweep, tmp_path):
     assert next(position[6] for position in index["positions"] if position[3] == "3.0.0").endswith("v3.0.0")
 
 
+def test_of_a_sweep_the_traces_are_shown_that_differ_from_the_release_before(sweep, tmp_path):
+    # As threads bring them: the order and the times mean nothing.
+    requests = [Request(operation="get", key=f"c/{place}", offset_ns=place) for place in range(3)]
+    asked = {"2.16.0": requests, "2.18.7": [replace(one, offset_ns=9) for one in requests[::-1]], "3.0.0": requests[1:]}
+    for release, found in asked.items():
+        for pattern, own in (("read_plane", found), ("read_whole", requests)):
+            write_trace(
+                sweep / "traces" / release / f"{pattern}.trace.json",
+                StoredTrace(cell={"pattern": pattern}, position=release, trace=Trace(tuple(own))),
+            )
+    publish([sweep], tmp_path / "site", repository=tmp_path)
+    told = [(one["title"], one["position"]) for one in data(tmp_path / "site", "index")["traces"]]
+    assert told == [("read_plane", "2.16.0"), ("read_plane", "3.0.0"), ("read_whole", "2.16.0")]
+
+
 def test_suites_sweeps_and_traces_are_one_site(made, sweep, tmp_path):
     trace = StoredTrace(cell={"pattern": "xy_plane"}, trace=Trace((Request(operation="get", key="c/0", offset_ns=5),)))
     write_trace(tmp_path / "a.trace.json", trace)

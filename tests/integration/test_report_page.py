@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import tarfile
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
@@ -33,16 +30,6 @@ LAYOUTS = {
     "v3-c32": (65, 1.5),
     "v3-c32-s64": (9, 1.8),
 }
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-AXE = "axe-core@4"
 
 
 def rows_of(layouts=LAYOUTS, engines=("zarr-python", "zarrs"), states=("warm",)):
@@ -205,19 +192,6 @@ class Asked:
         page.on("console", lambda said: self.complaints.append(said.text))
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Debian's Chromium."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no program 'chromium' on PATH; on Debian: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def opened(browser, folder):
     """Open the report in a window of some width and scheme, with all that is folded unfolded."""
@@ -292,27 +266,6 @@ def test_dark_is_dark_light_is_light_and_both_can_be_read(opened):
         )
     assert (grounds["dark"] < 0.05, grounds["light"] > 0.9) == (True, True)
     assert (inks["dark"] > 0.7, inks["light"] < 0.05) == (True, True)
-
-
-@pytest.fixture(scope="session")
-def axe(pytestconfig):
-    """The source of axe-core, fetched by npm and kept in pytest's cache."""
-    kept = pytestconfig.cache.mkdir("axe-core") / f"{AXE}.js"
-    if not kept.is_file():
-        npm = shutil.which("npm")
-        assert npm, (
-            f"{AXE} looks for barriers in the page, and npm fetches it: install npm (Debian: apt-get install npm)"
-        )
-        fetched = subprocess.run(
-            [npm, "pack", "--silent", AXE], cwd=kept.parent, check=False, capture_output=True, text=True
-        )
-        assert fetched.returncode == 0, f"npm could not fetch {AXE}: {fetched.stderr[-500:]}"
-        package = kept.parent / fetched.stdout.split()[-1]
-        with tarfile.open(package) as archive:
-            source = archive.extractfile("package/axe.min.js").read()
-        package.unlink()
-        kept.write_bytes(source)
-    return kept.read_text(encoding="utf-8")
 
 
 def barriers(page, axe):

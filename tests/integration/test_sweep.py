@@ -15,6 +15,7 @@ from zbench.grid import CellSpec
 from zbench.harness.sweep.axes import axis_named
 from zbench.harness.sweep.counts import CountPlan, count_releases, open_log
 from zbench.harness.sweep.places import Made
+from zbench.results.traces import read_trace
 from zbench.runner import RunLog
 from zbench.runner.requests import OPERATIONS, SIZE, count_operations
 from zbench.runner.rounds import ReleaseRounds, Timed
@@ -100,7 +101,8 @@ def swept(tmp_path_factory):
     plan = CountPlan(axis=axis_named("zarr"), chains=("none",))
     log = open_log(work / "zarr" / "counts.jsonl", plan)
     told = []
-    count_releases(plan, {"3.0.0": made("3.0.0"), "3.0.1": made("3.0.1")}, log, work / "stores", report=told.append)
+    both, traces = {"3.0.0": made("3.0.0"), "3.0.1": made("3.0.1")}, work / "traces"
+    count_releases(plan, both, log, work / "stores", traces=traces, report=told.append)
     return work, plan, told
 
 
@@ -117,8 +119,28 @@ def test_what_was_counted_is_not_counted_again(swept):
     work, plan, _ = swept
     path = work / "zarr" / "counts.jsonl"
     before = path.read_bytes()
-    count_releases(plan, {"3.0.0": made("3.0.0")}, open_log(path, plan), work / "stores", report=lambda _: None)
+    one, log = {"3.0.0": made("3.0.0")}, open_log(path, plan)
+    count_releases(plan, one, log, work / "stores", traces=work / "traces", report=lambda _: None)
     assert path.read_bytes() == before
+
+
+def test_the_requests_themselves_are_kept_and_are_those_that_were_counted(swept):
+    work, plan, _ = swept
+    (entry,) = (
+        entry
+        for entry in open_log(work / "zarr" / "counts.jsonl", plan).of("requests")
+        if entry["release"] == "3.0.1" and "-v3-c32-s64-" in entry["cell"].replace("|", "-")
+    )
+    for operation, numbers in entry["operations"].items():
+        stored = read_trace(work / "traces" / "3.0.1" / f"v3-c32-s64--none--{operation}.trace.json")
+        assert (stored.position, stored.cell["pattern"]) == ("3.0.1", operation)
+        requests = stored.trace.requests
+        asked = sum(count for kind, count in numbers.items() if not kind.startswith("bytes"))
+        assert len(requests) == asked
+        assert sum(request.size_bytes for request in requests) == sum(
+            count for kind, count in numbers.items() if kind.startswith("bytes")
+        )
+        assert all(0 <= request.offset_ns < 60e9 for request in requests)
 
 
 def test_a_sweep_is_told_of_again_without_measuring(swept, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -71,7 +72,8 @@ def count_operations(spec: CellSpec, values: npt.NDArray[Any], folder: Path) -> 
     -------
     dict
         ``operations``: for each of `OPERATIONS` the numbers of requests by kind, and the bytes; ``unsteady``: those
-        whose numbers were others the second time; ``objects`` and ``stored_bytes``.
+        whose numbers were others the second time; ``objects`` and ``stored_bytes``; ``traces``: for each the fields
+        of its requests the first time, in their order.
 
     Raises
     ------
@@ -88,22 +90,24 @@ def count_operations(spec: CellSpec, values: npt.NDArray[Any], folder: Path) -> 
     store = StoreSpec(kind=StoreKind.LOCAL, location=str((folder / "operations.zarr").absolute()))
     chosen.refuse(config, dtype=values.dtype, store=store)
     try:
-        first, second = (_counted(chosen, store, config, values) for _ in range(2))
+        traced = [_counted(chosen, store, config, values) for _ in range(2)]
         kept = inventory(store)
     finally:
         shutil.rmtree(store.location, ignore_errors=True)
+    first, second = ({name: _numbers(requests) for name, requests in one.items()} for one in traced)
     _require_sight(chosen, first, kept.stored_bytes)
     return {
         "operations": first,
         "unsteady": [operation for operation in OPERATIONS if first[operation] != second[operation]],
         "objects": kept.objects,
         "stored_bytes": kept.stored_bytes,
+        "traces": {name: [asdict(request) for request in requests] for name, requests in traced[0].items()},
     }
 
 
 def _counted(
     chosen: Engine, store: StoreSpec, config: StorageConfig, values: npt.NDArray[Any]
-) -> dict[str, dict[str, int]]:
+) -> dict[str, list[Request]]:
     shutil.rmtree(store.location, ignore_errors=True)
     spans: list[_Span] = []
     with trace(chosen.tracing, store) as (observed, log):
@@ -136,7 +140,12 @@ def _counted(
     _same("what was written", chosen.open(store).read(), values)
     requests = log.trace().requests
     return {
-        span.name: _numbers(one for one in requests if span.begin_ns <= one.offset_ns < span.end_ns) for span in spans
+        span.name: [
+            replace(one, offset_ns=one.offset_ns - span.begin_ns)
+            for one in requests
+            if span.begin_ns <= one.offset_ns < span.end_ns
+        ]
+        for span in spans
     }
 
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["View", "browse"]
+__all__ = ["CHROMIUM_FLAGS", "View", "browse"]
 
-_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+CHROMIUM_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 _LIMIT_MS = 60_000
 
 
@@ -85,7 +85,7 @@ def browse(site: Path, views: Mapping[str, tuple[str, str]], *, visits: int = 3)
     handler = functools.partial(_Files, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as driver:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        browser = driver.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        browser = driver.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
         # The first page of a browser pays for its start.
         browser.new_page().close()
         root = f"http://127.0.0.1:{server.server_port}/index.html"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Any
 
 from zbench.errors import ResultsError
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zbench.harness.publish.commits import Commits
-    from zbench.model import Environment
+    from zbench.model import Environment, Request
     from zbench.results import Row
+    from zbench.results.traces import StoredTrace
 
 __all__ = ["HISTORY", "SweepSource", "TableSource"]
 
@@ -70,6 +71,36 @@ class SweepSource(Source):
         except (ResultsError, KeyError, TypeError, AttributeError, IndexError) as error:
             told = str(error) if isinstance(error, ResultsError) else repr(error)
             problems[str(self.path)] = f"A sweep holds history.json and a table: {str(self.path)!r} does not ({told})."
+
+    def traces(self, problems: dict[str, str]) -> Iterator[StoredTrace]:
+        """Read the traces that ask for something else than those of the release before.
+
+        Parameters
+        ----------
+        problems
+            Takes in why a file is skipped, by its path.
+
+        Yields
+        ------
+        StoredTrace
+            By cell, then by release.
+        """
+        points = read_json(self.path / HISTORY)["points"]
+        ranks = {str(point["release"]): rank for rank, point in enumerate(points)}
+        by_cell: dict[tuple[tuple[str, str], ...], list[StoredTrace]] = {}
+        for stored in super().traces(problems):
+            by_cell.setdefault(tuple(sorted(stored.cell.items())), []).append(stored)
+        for _, traces in sorted(by_cell.items()):
+            traces.sort(key=lambda stored: ranks.get(stored.position, -1))
+            for place, stored in enumerate(traces):
+                if not place or _asked(stored) != _asked(traces[place - 1]):
+                    yield stored
+
+
+def _asked(stored: StoredTrace) -> list[Request]:
+    """Tell what was asked for, in an order that does not depend on which thread came first."""
+    plain = (replace(request, offset_ns=0) for request in stored.trace.requests)
+    return sorted(plain, key=lambda request: repr(astuple(request)))
 
 
 def _sweep_batches(folder: Path) -> Iterator[Batch]:

@@ -10,6 +10,8 @@ from zbench.errors import ResultsError
 from zbench.grid import CellSpec
 from zbench.harness.status import Status
 from zbench.harness.sweep.places import Gap, make_place
+from zbench.model import Request, Trace
+from zbench.results.traces import TRACE_ENDING, StoredTrace, write_trace
 from zbench.runner import RunLog
 from zbench.runner.following import FollowingWorker
 from zbench.runner.requests import SIZE
@@ -144,7 +146,13 @@ def told(log: RunLog, kind: str) -> dict[str, Any]:
 
 
 def count_releases(
-    plan: CountPlan, made: Mapping[str, Made], log: RunLog, folder: Path, *, report: Callable[[Status], None]
+    plan: CountPlan,
+    made: Mapping[str, Made],
+    log: RunLog,
+    folder: Path,
+    *,
+    traces: Path,
+    report: Callable[[Status], None],
 ) -> None:
     """Count what is missing.
 
@@ -158,6 +166,8 @@ def count_releases(
         The record.
     folder
         For stores.
+    traces
+        Folder for the requests themselves: a folder for each release, in it a file for each operation of each array.
     report
         Told after each release.
 
@@ -172,12 +182,31 @@ def count_releases(
         known = {(entry["release"], entry["cell"]) for kind in ("requests", "refused") for entry in log.of(kind)}
         missing = [cell for cell in plan.cells() if (version, cell.text) not in known]
         if missing or version not in told(log, "place"):
-            _count(version, place, missing, log, folder=folder, volume=volume)
+            _count(version, place, missing, log, folder=folder, volume=volume, traces=traces)
         what = f"{plan.axis.name} {version}"
         report(Status(stage="count", what=what, done=done, total=len(made), note=f"{len(missing)} arrays"))
 
 
-def _count(version: str, place: Made, missing: Iterable[CellSpec], log: RunLog, *, folder: Path, volume: Path) -> None:
+def _keep(folder: Path, version: str, cell: CellSpec, traces: Mapping[str, list[dict[str, Any]]]) -> None:
+    facts = {"dataset": cell.dataset, "engine": cell.engine, "layout": cell.layout, "chain": cell.chain}
+    for operation, requests in traces.items():
+        trace = Trace(tuple(Request(**request) for request in requests))
+        write_trace(
+            folder / version / f"{cell.layout}--{cell.chain.replace('|', '+')}--{operation}{TRACE_ENDING}",
+            StoredTrace(cell={**facts, "pattern": operation}, position=version, trace=trace),
+        )
+
+
+def _count(
+    version: str,
+    place: Made,
+    missing: Iterable[CellSpec],
+    log: RunLog,
+    *,
+    folder: Path,
+    volume: Path,
+    traces: Path,
+) -> None:
     with FollowingWorker(place.python, folder, timeout_s=_TIMEOUT_S) as worker:
         environment = worker.ask(do="environment")["environment"]
         # All that is installed, not only what zbench knows by name: any of it may be why a number moved.
@@ -188,6 +217,7 @@ def _count(version: str, place: Made, missing: Iterable[CellSpec], log: RunLog, 
         for cell in missing:
             answer = worker.ask(do="requests", spec=astuple(cell), volume=str(volume))
             if "requests" in answer:
+                _keep(traces, version, cell, answer["requests"].pop("traces"))
                 log.add("requests", release=version, cell=cell.text, **answer["requests"])
                 continue
             if answer["error"] in _NOT_OF_THE_RELEASE:

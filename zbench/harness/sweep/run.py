@@ -110,7 +110,7 @@ def _measure(plan: SweepPlan, work: Path, report: Callable[[Status], None]) -> N
     log = open_log(own / "counts.jsonl", counting)
     _tell_asked(log, plan)
     made = places_of(axis, wanted, work, log, report=report)
-    count_releases(counting, made, log, own / "counted", report=report)
+    count_releases(counting, made, log, own / "counted", traces=own / "history" / "traces", report=report)
     shutil.rmtree(own / "counted", ignore_errors=True)
     if plan.times is not None:
         times = open_times(own / "times.jsonl", axis, plan.times)
