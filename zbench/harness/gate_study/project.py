@@ -174,6 +174,8 @@ def make_project(work: Path) -> Project:
     _write(folder / ".gitignore", ".asv\n.zbench\n__pycache__\n")
     _write(folder / "benchmarks" / "__init__.py", "")
     _write(folder / "benchmarks" / "decode.py", _filled(_SUITE))
+    # Without it pytest takes the settings of the project around the study, if there is one.
+    _write(scripts / "pytest.ini", "[pytest]\n")
     _write(scripts / "test_shelf.py", _filled(_PYTEST))
     _write(scripts / "perf_shelf.py", _filled(_PYPERF))
     _git(folder, "init", "--quiet", "--initial-branch=main")
