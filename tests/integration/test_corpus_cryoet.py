@@ -81,3 +81,16 @@ def test_a_tiny_crop_is_measured_and_verified(tmp_path, source, place, says):
     }
     assert [row.chain for row in rows if row.metric == "wall_time" and row.verified] == ["gzip-1"]
     assert says in (output / "report.md").read_text(encoding="utf-8").replace("\\", "")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", card_names())
+def test_every_volume_is_measured_and_verified(tmp_path, name):
+    (tmp_path / "tiny.toml").write_text(PRESET, encoding="utf-8")
+    run(
+        name, "--volume-size", 32, "--test-configs", tmp_path / "tiny.toml", "--workloads", "full_read", "--budget",
+        "1ms", "--output-dir", tmp_path / "out",
+    )  # fmt: skip
+    rows = read_table(tmp_path / "out" / "results.json").rows
+    assert [row.chain for row in rows if row.metric == "wall_time" and row.verified] == ["gzip-1"]
+    assert name in (tmp_path / "out" / "report.md").read_text(encoding="utf-8").replace("\\", "")

@@ -35,6 +35,7 @@ NOT_RUN = {
     r"(?:[A-Z_]+=\S+ )*make .*": "makes environments, measures for up to hours, or runs these tests; its target exists",
     r"\.venv/bin/asv (?:run|compare) .*": "measures commits of the clone for an hour; make bench runs it",
     r"zarr-benchmark cryoet --dataset 10445 .*": "needs the portal, which tests/network asks",
+    r"zbench cryoet (?:s3|gs|az|https)://.*": "needs buckets of others; test_zarr_address.py serves its own",
     r".*_ZBENCH_COMPLETE=(?:zsh|fish)_source zbench.*": "needs that shell; test_completion.py asks for its script",
     r"zbench summary [0-9a-f]{8}": "needs the results of make bench at that commit",
     r"zbench (?:gate|bisect|calibrate|sweep|history)\b.*": "measures commits or releases for hours; its tests run less",

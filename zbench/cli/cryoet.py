@@ -114,7 +114,8 @@ def cryoet(ctx: click.Context, /, **options: Any) -> None:
     """Measure how SOURCE is best stored in Zarr: codec, chunks, shards, format, library.
 
     SOURCE is the number of a dataset of the CryoET Data Portal, a name of 'zbench data list', a file (MRC, TIFF, EM,
-    HDF5, NumPy, ...), a folder of slices, or a Zarr or OME-Zarr folder. Without it the embedded phantom is measured.
+    HDF5, NumPy, ...), a folder of slices, or a Zarr or OME-Zarr: a folder, or an address (s3://, gs://, az://,
+    https://), of which only the crop is read. Without it the embedded phantom is measured.
 
     A crop of the volume is stored in every configuration, read back and compared, and timed in rounds of fresh
     processes until each time is known to within 5 %, or the budget ends. The output folder then holds report.html,
@@ -167,7 +168,7 @@ def _tell_what(prepared: use_case.Prepared) -> None:
     whole = "all of it" if crop.box.shape == crop.whole else f"from {crop.box.start} of {format_shape(crop.whole)}"
     click.echo(f"crop: {format_shape(crop.box.shape)} voxels (z, y, x), {format_bytes(crop.logical_bytes)}, {whole}")
     if crop.download_bytes:
-        click.echo(f"to fetch: {format_bytes(crop.download_bytes)}")
+        click.echo(f"to fetch: {format_bytes(crop.download_bytes)} at most")
     for note in prepared.notes:
         click.echo(f"note: {note}")
     click.echo(f"cells: {told.cells}, with {told.times} times, each taken in three processes at least")

@@ -17,7 +17,7 @@ from zbench.units import MIB, format_bytes, parse_duration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from zbench.datasets.portal import Planned
+    from zbench.harness.cryoet.crop import Download
 
 __all__ = [
     "approved",
@@ -103,18 +103,18 @@ def time_budget(_ctx: click.Context, _param: click.Parameter, text: str | None) 
     return None if text is None else parse_duration(text)
 
 
-def approved(planned: Planned, *, yes: bool) -> bool:
+def approved(planned: Download, *, yes: bool) -> bool:
     """Ask before a large download."""
-    size = format_bytes(planned.size_bytes)
-    if yes or planned.size_bytes <= _SMALL_DOWNLOAD:
+    size = format_bytes(planned.most_bytes)
+    if yes or planned.most_bytes <= _SMALL_DOWNLOAD:
         return True
     if not sys.stdin.isatty():
         msg = (
-            f"A large download is asked for first, and nobody can be asked here: {size} of tomogram "
-            f"{planned.tomogram.id}. Give --yes, or take a smaller --volume-size."
+            f"A large download is asked for first, and nobody can be asked here: up to {size} of "
+            f"{planned.what}. Give --yes, or take a smaller --volume-size."
         )
         raise DataError(msg)
-    return click.confirm(f"Fetch {size} of tomogram {planned.tomogram.id}?", default=True)
+    return click.confirm(f"Fetch up to {size} of {planned.what}?", default=True)
 
 
 def minutes(seconds: float) -> str:

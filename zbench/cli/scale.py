@@ -176,7 +176,7 @@ def _tell_what(prepared: use_case.PreparedScale, *, err: bool) -> None:
     lines = [
         f"volume: {prepared.crop.name}, {prepared.crop.title}",
         f"cubes: {', '.join(map(str, prepared.parts))} voxels an axis, the largest {_bytes(prepared)}",
-        *([f"to fetch: {format_bytes(prepared.crop.download_bytes)}"] if prepared.crop.download_bytes else []),
+        *([f"to fetch: {format_bytes(prepared.crop.download_bytes)} at most"] if prepared.crop.download_bytes else []),
         *(f"note: {note}" for note in prepared.notes),
         f"cells: {told.cells}, with {told.times} times, each taken in three processes at least",
         f"time: {minutes(told.least_s)} at least, {minutes(told.most_s)} at most, by rule of thumb",

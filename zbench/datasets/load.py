@@ -16,6 +16,7 @@ from zbench.datasets.fetch import cache_folder, fetch, write_whole
 from zbench.datasets.phantom import Phantom
 from zbench.datasets.readers import part_of, read_file, read_voxels, split_member, split_source
 from zbench.datasets.registry import card
+from zbench.datasets.remote import is_address
 from zbench.errors import DataError, UnknownNameError
 from zbench.model import Box, Provenance, Volume, voxel_digest
 
@@ -36,8 +37,8 @@ def load(source: str, *, member: str | None = None) -> Volume:
     Parameters
     ----------
     source
-        Name in the registry, or path of a file or folder; what is both is the dataset. ``SOURCE::MEMBER`` has
-        the member with it.
+        Name in the registry, path of a file or folder, or address of a Zarr array or group; what is a name and a path
+        is the dataset. ``SOURCE::MEMBER`` has the member with it.
     member
         Which array of a file that holds several, and which place on its axes: ``NAME``, ``NAME@c=1@t=5`` or ``@t=5``.
 
@@ -56,19 +57,22 @@ def load(source: str, *, member: str | None = None) -> Volume:
         If there is no such dataset and no such file.
     """
     found, member = _find(source, member)
-    if isinstance(found, Path):
-        provenance = Provenance(source=str(found.absolute()), licence="unknown", citation="unknown")
+    if isinstance(found, Path | str):
+        place = found if isinstance(found, str) else str(found.absolute())
+        provenance = Provenance(source=place, licence="unknown", citation="unknown")
         return replace(read_file(found, member=member), provenance=provenance)
     return part_of(_from_card(found), _places(found, member))
 
 
-def _find(source: str, member: str | None = None) -> tuple[Card | Path, str | None]:
+def _find(source: str, member: str | None = None) -> tuple[Card | Path | str, str | None]:
     """Look a volume up: the registry comes first, lest a file that happens to be here stands in for a dataset."""
     name, named = split_source(source)
     if named is not None and member is not None:
         msg = f"One member is chosen: got {source!r} and member {member!r}. Give one of them."
         raise DataError(msg)
     member = named if named is not None else member
+    if is_address(name):
+        return name, member
     try:
         return card(name), member
     except UnknownNameError as error:
@@ -177,6 +181,9 @@ def prepared(name: str, *, volume_size: int | None = None) -> Path:
         If the dataset cannot be had, read or trusted.
     """
     found, member = _find(name)
+    if isinstance(found, str):
+        msg = f"A dataset of a grid lies on this machine: got the address {found!r}. Give it to zbench cryoet instead."
+        raise DataError(msg)
     if isinstance(found, Path):
         return _prepared_file(found, member, volume_size)
     places = _places(found, member)

@@ -9,16 +9,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from zbench.datasets.portal.nouns import Tomogram
+from zbench.datasets.remote import timeout_seconds
 from zbench.errors import DataError, RefusedError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["find_tomograms", "portal_address", "timeout_seconds", "written_up"]
+__all__ = ["find_tomograms", "portal_address", "written_up"]
 
 _PUBLIC = "https://graphql.cryoetdataportal.czscience.com/graphql"
 _SITE = "https://cryoetdataportal.czscience.com"
-_TIMEOUT_SECONDS = 60.0
 # The portal gives spacings with three decimals, people type fewer.
 _SPACING_TOLERANCE = 1e-3
 _NAMES_SHOWN = 12
@@ -36,28 +36,6 @@ def portal_address() -> str:
         ``ZBENCH_PORTAL_URL``, or the public address.
     """
     return os.environ.get("ZBENCH_PORTAL_URL") or _PUBLIC
-
-
-def timeout_seconds() -> float:
-    """Tell how long a silent server is waited for.
-
-    Returns
-    -------
-    float
-        ``ZBENCH_PORTAL_TIMEOUT`` in seconds, or a minute.
-
-    Raises
-    ------
-    DataError
-        If the variable is no number above 0.
-    """
-    told = os.environ.get("ZBENCH_PORTAL_TIMEOUT", "")
-    with contextlib.suppress(ValueError):
-        seconds = float(told or _TIMEOUT_SECONDS)
-        if 0 < seconds < math.inf:
-            return seconds
-    msg = f"ZBENCH_PORTAL_TIMEOUT is a number of seconds above 0: got {told!r}. Correct it, or unset it."
-    raise DataError(msg)
 
 
 def find_tomograms(

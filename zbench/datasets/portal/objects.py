@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from zbench.datasets.portal.client import timeout_seconds
+from zbench.datasets.remote import object_store, reached
 from zbench.errors import DataError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 __all__ = ["Objects"]
 
 # Where the portal keeps its bucket. It is said, for AWS_REGION is where the user's own buckets are.
 _REGION = "us-west-2"
-# After each failure the wait doubles at the most: six tries more, some seconds in all.
-_RETRY: dict[str, Any] = {
-    "max_retries": 6,
-    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=15), "base": 2},
-    "retry_timeout": timedelta(minutes=10),
-}
 _ENDPOINTS = ("ZBENCH_PORTAL_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _STREAM_BYTES = 1 << 20
 
@@ -55,7 +48,7 @@ class Objects:
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
         try:
-            with _told(self.address):
+            with _reached(self.address):
                 self._store = _store(self.address)
         except ImportError as error:
             msg = (
@@ -84,7 +77,7 @@ class Objects:
         """
         import obstore  # noqa: PLC0415 - only for remote objects
 
-        with _told(f"{self.address}/{key}"):
+        with _reached(f"{self.address}/{key}"):
             try:
                 return int(obstore.head(self._store, key)["size"])
             except FileNotFoundError:
@@ -145,7 +138,7 @@ class Objects:
         import obstore  # noqa: PLC0415 - only for remote objects
 
         place = f"{self.address}/{key}"
-        with _told(place):
+        with _reached(place):
             answer = obstore.get(self._store, key, options={"range": span} if span is not None else None)
             first, last = answer.range
             size_bytes = int(answer.meta["size"])
@@ -160,50 +153,19 @@ class Objects:
 
 
 def _store(address: str) -> Any:
-    from obstore.store import HTTPStore, S3Store  # noqa: PLC0415 - only for remote objects
-
-    wait = timedelta(seconds=timeout_seconds())
-    # No limit for a whole transfer: a chunk of 64 MiB may take its time on a slow line, but not fall silent.
-    options = {"allow_http": True, "connect_timeout": wait, "read_timeout": wait, "timeout": timedelta(days=1)}
-    if address.startswith(("http://", "https://")):
-        return HTTPStore.from_url(address, client_options=options, retry_config=_RETRY)
-    bucket, _, prefix = address.removeprefix("s3://").partition("/")
-    if not address.startswith("s3://") or not bucket:
-        msg = f"Objects are read from s3://, https:// or http:// addresses: got {address!r}."
-        raise DataError(msg)
+    if not address.startswith("s3://"):
+        return object_store(address)
     endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
     # What is left out the library takes from AWS_* variables, which are for the user's own buckets.
-    return S3Store(
-        bucket,
-        prefix=prefix.strip("/"),
-        region=_REGION,
-        skip_signature=True,
-        virtual_hosted_style_request=False,
-        client_options=options,
-        retry_config=_RETRY,
-        **({"aws_endpoint_url_s3": endpoint} if endpoint else {}),
-    )
+    settings = {"region": _REGION, "skip_signature": True, "virtual_hosted_style_request": False}
+    return object_store(address, **settings, **({"endpoint": endpoint} if endpoint else {}))
+
+
+def _reached(place: str) -> AbstractContextManager[None]:
+    return reached(place, named_by="the portal")
 
 
 def _parts(answer: Any, place: str) -> Iterator[Any]:
     # A generator, so that what goes wrong with those who are told of the parts is not taken for the transfer's fault.
-    with _told(place):
+    with _reached(place):
         yield from answer.stream(min_chunk_size=_STREAM_BYTES)
-
-
-@contextlib.contextmanager
-def _told(place: str) -> Iterator[None]:
-    from obstore.exceptions import BaseError  # noqa: PLC0415 - only for remote objects
-
-    try:
-        yield
-    except (DataError, RefusedError):
-        raise
-    except (BaseError, NotImplementedError, OSError, ValueError) as error:
-        # Behind the message stands a dump of all structures within.
-        told = " ".join(str(error).partition("Debug source")[0].split())[:300]
-        msg = (
-            f"What the portal names must be there to read: {place} is not ({type(error).__name__}: {told}). Check the "
-            "network and the proxy variables, and try again."
-        )
-        raise DataError(msg) from error

@@ -10,6 +10,7 @@ import tokenize
 import zipfile
 import zlib
 from importlib import import_module
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from zbench.datasets.readers.choice import part_of, split_member
 from zbench.datasets.readers.dicom import DICOM_SUFFIXES
 from zbench.datasets.readers.member import MRC_SUFFIXES, Opened, check_array, check_bytes, choose
+from zbench.datasets.remote import SCHEMES
 from zbench.errors import DataError, RefusedError, ZbenchError
 from zbench.model import Box, Meaning, Provenance, Volume
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-__all__ = ["SUFFIXES", "read_file", "read_voxels"]
+__all__ = ["SUFFIXES", "first_level", "read_file", "read_voxels"]
 
 # A suffix of two parts comes before its last part alone: a .h5.gz is HDF5, not a gzip of something.
 SUFFIXES = {
@@ -91,13 +93,13 @@ _DAMAGE = (
 )
 
 
-def read_file(path: Path, *, member: str | None = None) -> Volume:
+def read_file(path: Path | str, *, member: str | None = None) -> Volume:
     """Open a volume file.
 
     Parameters
     ----------
     path
-        A file, a folder of planes, or a Zarr array or group.
+        A file, a folder of planes, or a Zarr array or group; a text is the address of such an array or group.
     member
         Which array of a file that holds several, and which place on axes that are not in space: ``NAME``,
         ``NAME@c=1@t=5``, or ``@t=5`` where there is one array.
@@ -132,7 +134,32 @@ def read_file(path: Path, *, member: str | None = None) -> Volume:
     return part_of(_volume(opened, path), places)
 
 
-def _volume(opened: Opened, path: Path) -> Volume:
+def first_level(path: Path | str) -> str | None:
+    """Name the level of an OME-Zarr that is of full size.
+
+    Parameters
+    ----------
+    path
+        As `read_file` takes it.
+
+    Returns
+    -------
+    str or None
+        ``None`` if it is nothing of the kind.
+
+    Raises
+    ------
+    DataError
+        If it is an address that cannot be reached.
+    RefusedError
+        If it is an address of another kind, or a library is missing.
+    """
+    reader = _address_reader(path) if isinstance(path, str) else "zarr_array"
+    level: str | None = import_module(f"zbench.datasets.readers.{reader}").first_level(path)
+    return level
+
+
+def _volume(opened: Opened, path: Path | str) -> Volume:
     shape = opened.array.shape
     axes = opened.axes if opened.axes is not None and len(opened.axes) == len(shape) else _NAMELESS.get(len(shape))
     if axes is None or min(shape) < 1:
@@ -144,7 +171,7 @@ def _volume(opened: Opened, path: Path) -> Volume:
     spacing = opened.spacing
     fits = spacing is not None and (len(spacing) == len(axes) or _are_in_space(axes, len(spacing)))
     return Volume(
-        name=path.name,
+        name=PurePosixPath(path).name,
         array=opened.array,
         axes=axes,
         spacing=spacing if fits else None,
@@ -201,7 +228,9 @@ def _damage_told(place: Path | str) -> Iterator[None]:
         raise DataError(msg) from error
 
 
-def _reader(path: Path) -> str:
+def _reader(path: Path | str) -> str:
+    if isinstance(path, str):
+        return _address_reader(path)
     name = path.name.lower()
     if path.is_dir():
         with contextlib.suppress(PermissionError):
@@ -216,3 +245,16 @@ def _reader(path: Path) -> str:
             return reader
     msg = f"A volume file is known by its suffix: {str(path)!r} has none of {', '.join(sorted(SUFFIXES))}. Rename it."
     raise RefusedError(msg)
+
+
+def _address_reader(address: str) -> str:
+    if address.partition("://")[0] not in SCHEMES:
+        msg = (
+            f"A volume is read from this machine, or from {', '.join(f'{one}://' for one in SCHEMES)}: got the address "
+            f"{address!r}. Download it and give its path."
+        )
+        raise RefusedError(msg)
+    if address.lower().endswith(tuple(SUFFIXES)):
+        msg = f"Of what lies at an address Zarr can be read in part: {address!r} is a file. Download it, give its path."
+        raise RefusedError(msg)
+    return "zarr_address"

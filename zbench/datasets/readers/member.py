@@ -77,7 +77,7 @@ class Member:
     open: Callable[[], Opened]
 
 
-def choose(members: Iterable[Member], name: str | None, path: Path) -> Member:
+def choose(members: Iterable[Member], name: str | None, path: Path | str) -> Member:
     """Pick an array of a file.
 
     Parameters
@@ -116,7 +116,7 @@ def choose(members: Iterable[Member], name: str | None, path: Path) -> Member:
     return found[name]
 
 
-def check_array(array: ArrayLike, path: Path) -> None:
+def check_array(array: ArrayLike, path: Path | str) -> None:
     """Refuse voxels that are no real numbers.
 
     Parameters

@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from zbench.datasets.portal import Planned
     from zbench.model import Volume
     from zbench.units import Shape
 
-__all__ = ["Crop", "Keep", "VolumeRequest", "crop_box", "slug"]
+__all__ = ["Crop", "Download", "Keep", "VolumeRequest", "crop_box", "slug"]
 
-Keep: TypeAlias = "Callable[[Path, Callable[[Planned], bool], Callable[[int, int], None]], tuple[Volume, Path]]"
+Keep: TypeAlias = "Callable[[Path, Callable[[Download], bool], Callable[[int, int], None]], tuple[Volume, Path]]"
 
 _NAME_LENGTH = 60
 
@@ -32,8 +31,8 @@ class VolumeRequest:
     Attributes
     ----------
     source
-        Number of a dataset of the portal, name in the registry, or path of a file, a folder of planes, or a Zarr array
-        or group, perhaps with ``::MEMBER``; ``None`` is the embedded phantom.
+        Number of a dataset of the portal, name in the registry, path of a file, a folder of planes, or a Zarr array
+        or group, or address of such an array or group, perhaps with ``::MEMBER``; ``None`` is the embedded phantom.
     volume_size
         Keep at most so many voxels an axis; ``None`` keeps all.
     at
@@ -52,6 +51,22 @@ class VolumeRequest:
     run: str | None = None
     tomogram: int | None = None
     voxel_spacing: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Download:
+    """What is to be fetched over the network.
+
+    Attributes
+    ----------
+    what
+        For people.
+    most_bytes
+        No more than so many bytes.
+    """
+
+    what: str
+    most_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +91,7 @@ class Crop:
     notes
         What was decided for the user, one sentence each.
     download_bytes
-        What is still to be fetched over the network.
+        What is still to be fetched over the network, at most.
     """
 
     name: str

@@ -10,7 +10,7 @@ import numpy as np
 
 from zbench.datasets.portal import Wanted, cached, choose, find_tomograms, planned_bytes, read_crop
 from zbench.errors import DataError
-from zbench.harness.cryoet.crop import Crop, crop_box
+from zbench.harness.cryoet.crop import Crop, Download, crop_box
 from zbench.model import Box
 
 if TYPE_CHECKING:
@@ -60,9 +60,12 @@ def portal_crop(request: VolumeRequest, dataset: int) -> Crop:
     known = cached(wanted)
 
     def keep(
-        _folder: Path, approve: Callable[[Planned], bool], progress: Callable[[int, int], None]
+        _folder: Path, approve: Callable[[Download], bool], progress: Callable[[int, int], None]
     ) -> tuple[Volume, Path]:
-        volume = read_crop(wanted, approve=approve, progress=progress)
+        def approved(planned: Planned) -> bool:
+            return approve(Download(what=f"tomogram {planned.tomogram.id}", most_bytes=planned.size_bytes))
+
+        volume = read_crop(wanted, approve=approved, progress=progress)
         path = cached(wanted)
         if path is None:
             msg = f"A crop that was fetched lies in the cache: that of portal dataset {dataset} is gone. Run again."

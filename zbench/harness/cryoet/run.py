@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from zbench.datasets.portal import Planned
-    from zbench.harness.cryoet.crop import Crop
+    from zbench.harness.cryoet.crop import Crop, Download
     from zbench.harness.cryoet.request import CryoetRequest
     from zbench.harness.cryoet.selection import Selected
     from zbench.model import Environment, Volume
@@ -76,7 +75,7 @@ class Listener:
         Told after every step of the campaign.
     """
 
-    approve: Callable[[Planned], bool] = lambda _: True
+    approve: Callable[[Download], bool] = lambda _: True
     volume: Callable[[int, int], None] = lambda _done, _total: None
     ready: Callable[[Prepared], None] = lambda _: None
     step: Callable[[CryoetStatus], None] = lambda _: None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zbench.datasets import card, load, read_voxels, split_member, split_source
+from zbench.datasets import card, first_level, is_address, load, read_voxels, split_member, split_source
 from zbench.errors import DataError, RefusedError, UnknownNameError
-from zbench.harness.cryoet.crop import Crop, crop_box, slug
+from zbench.harness.cryoet.crop import Crop, Download, crop_box, slug
 from zbench.harness.cryoet.memory import memory_limit
 from zbench.harness.cryoet.portal import portal_crop
 from zbench.model import Box
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from zbench.datasets.portal import Planned
     from zbench.harness.cryoet.crop import VolumeRequest
     from zbench.model import Volume
     from zbench.units import Shape
@@ -72,12 +69,6 @@ def find_volume(request: VolumeRequest) -> Crop:
             f"{' and '.join(wrong)} for {source or EMBEDDED!r}. Give the number, or leave them out."
         )
         raise DataError(msg)
-    if source is not None and "://" in source:
-        msg = (
-            f"A volume is read from this machine, or by its number from the portal: got the address {source!r}. "
-            "Download it and give its path."
-        )
-        raise RefusedError(msg)
     return _of_volume(request, source)
 
 
@@ -94,7 +85,7 @@ def located(source: str | None) -> str | None:
     str or None
         Numbers of the portal, names of the registry and addresses as they are.
     """
-    if source is None or _is_number(source) or "://" in source:
+    if source is None or _is_number(source) or is_address(source):
         return source
     place, member = split_source(source)
     chosen = "" if member is None else f"::{member}"
@@ -141,7 +132,7 @@ def _of_volume(request: VolumeRequest, source: str | None) -> Crop:
         raise DataError(msg)
     member = chosen = member if member is not None else request.member
     if split_member(member)[0] is None:
-        level = _full_size_level(Path(place))
+        level = first_level(place if is_address(place) else Path(place))
         if level is not None:
             member = f"{level}{member or ''}"
             notes.append(f"The group holds several levels; the first, {level!r}, is measured.")
@@ -152,9 +143,15 @@ def _of_volume(request: VolumeRequest, source: str | None) -> Crop:
     read, shape, told = _three_axes(volume)
     box = crop_box(shape, request.volume_size, request.at)
 
+    # What is stored may be smaller, but nobody knows before it was asked for.
+    download_bytes = box.voxels * np.dtype(volume.array.dtype).itemsize if is_address(place) else 0
+
     def keep(
-        folder: Path, _approve: Callable[[Planned], bool], progress: Callable[[int, int], None]
+        folder: Path, approve: Callable[[Download], bool], progress: Callable[[int, int], None]
     ) -> tuple[Volume, Path]:
+        if download_bytes and not approve(Download(what=place, most_bytes=download_bytes)):
+            msg = f"A download must be approved: that of {place} was not. Approve it, or take a smaller crop."
+            raise DataError(msg)
         target = folder / "volume.npy"
         chunks: Sequence[int] = getattr(volume.array, "chunks", None) or ()
         # With four axes the slowest is gone from the crop.
@@ -179,6 +176,7 @@ def _of_volume(request: VolumeRequest, source: str | None) -> Crop:
         itemsize=np.dtype(volume.array.dtype).itemsize,
         keep=keep,
         notes=(*notes, *told),
+        download_bytes=download_bytes,
     )
 
 
@@ -214,17 +212,6 @@ def _three_axes(volume: Volume) -> tuple[Callable[[Box], npt.NDArray[Any]], Shap
         return read, volume.shape[len(middle) :], (note,)
     msg = f"A volume has two axes at least: {volume.name!r} has {len(volume.shape)}, {volume.shape}."
     raise RefusedError(msg)
-
-
-def _full_size_level(path: Path) -> str | None:
-    """Name the first level of a local OME-Zarr, which is the one of full size."""
-    for name in ("zarr.json", ".zattrs"):
-        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-            told = json.loads((path / name).read_bytes())
-            told = told.get("attributes", told)
-            # Format 0.5 nests under "ome", 0.4 does not.
-            return str(told.get("ome", told)["multiscales"][0]["datasets"][0]["path"])
-    return None
 
 
 def _write_slabs(
