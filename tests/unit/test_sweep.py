@@ -119,8 +119,9 @@ def logs(tmp_path):
     counts = RunLog(tmp_path / "counts.jsonl", head={"sweep": "zarr", "of": "requests"})
     counts.add("asked", command="zbench sweep zarr --since 2.16")
     for version, gets in (("2.16.0", 3), ("3.0.8", 1), ("3.1.0", 1)):
-        environment = {**ENVIRONMENT, "packages": [["numpy", "2.2.6"], ["zarr", version]]}
-        counts.add("place", release=version, python="3.12.1", pins=["numpy==2.2.6"], environment=environment)
+        numpy = "2.4.6" if version == "3.1.0" else "2.2.6"
+        environment = {**ENVIRONMENT, "packages": [["numpy", numpy], ["zarr", version]]}
+        counts.add("place", release=version, python="3.12.1", pins=[f"numpy=={numpy}"], environment=environment)
         for layout, chain in CELLS:
             cell = f"phantom@80|zarr-python|{layout}|{chain}"
             if version.startswith("2") and layout.startswith("v3"):
@@ -240,6 +241,11 @@ def test_the_page_of_times_holds_releases_against_the_last_of_the_oldest_major(p
 def test_the_page_of_times_tells_how_another_library_fared_in_the_same_rounds(pages):
     page = pages["zarr-sweep.md"]
     assert "times as long as tensorstore 0.1" in page
+
+
+def test_the_page_of_times_tells_what_else_moved(pages):
+    told = "packages: 2.16.0 to 3.0.8 beside numpy 2.2.6; 3.1.0 beside numpy 2.4.6. Where they change, they may be"
+    assert told in pages["zarr-sweep.md"]
 
 
 def test_the_page_of_times_lists_the_steps(pages):

@@ -96,7 +96,12 @@ def _write_times(output: Path, history: History, folder: Path) -> tuple[Path, ..
         return ()
     known = {row.run for row in rows if row.metric in _TIMED}
     releases = [
-        TimedRelease(run=point.run, version=point.release, name="" if point in history.points else point.run)
+        TimedRelease(
+            run=point.run,
+            version=point.release,
+            name="" if point in history.points else point.run,
+            beside=_beside(point, history),
+        )
         for point in (*history.points, *history.references)
         if point.run in known
     ]
@@ -156,6 +161,9 @@ def _is_of_counts(row: Row, history: History) -> bool:
 
 
 def _note(point: Point, history: History) -> ReleaseNote:
+    return ReleaseNote(version=point.release, python=point.python, beside=_beside(point, history), gap=point.gap)
+
+
+def _beside(point: Point, history: History) -> str:
     packages = dict(history.table.environments[point.environment].packages) if point.environment else {}
-    beside = ", ".join(f"{name} {packages[name]}" for name in _HELD if name in packages and name != history.axis)
-    return ReleaseNote(version=point.release, python=point.python, beside=beside, gap=point.gap)
+    return ", ".join(f"{name} {packages[name]}" for name in _HELD if name in packages and name != history.axis)
