@@ -201,7 +201,7 @@ def test_a_chunk_that_cannot_be_had_is_told_and_nothing_is_left(web, tmp_path):
         ("s3", {}, {"skip_signature": True}),
         ("s3", {"AWS_ACCESS_KEY_ID": "me"}, {}),
         ("s3", {"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_S3": "http://b"},
-         {"skip_signature": True, "endpoint": "http://b"}),
+         {"skip_signature": True, "aws_endpoint_url_s3": "http://b"}),
         ("gs", {"AWS_ACCESS_KEY_ID": "me"}, {"skip_signature": True}),
         ("gs", {"GOOGLE_APPLICATION_CREDENTIALS": "file"}, {}),
         ("az", {"AZURE_STORAGE_SAS_KEY": "key"}, {}),

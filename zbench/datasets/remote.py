@@ -108,8 +108,9 @@ def object_store(address: str, **settings: Any) -> Any:
     """
     from obstore import store  # noqa: PLC0415 - only for remote objects
 
-    scheme = address.partition("://")[0]
-    if scheme not in SCHEMES or not address.partition("://")[2].strip("/"):
+    scheme, _, place = address.partition("://")
+    bucket, _, prefix = place.partition("/")
+    if scheme not in SCHEMES or not bucket:
         msg = f"Objects are read from {', '.join(f'{one}://' for one in SCHEMES)} addresses: got {address!r}."
         raise DataError(msg)
     wait = timedelta(seconds=timeout_seconds())
@@ -120,7 +121,7 @@ def object_store(address: str, **settings: Any) -> Any:
     if scheme in ("http", "https"):
         return store.HTTPStore.from_url(address, **common)
     kinds = {"s3": store.S3Store, "gs": store.GCSStore, "az": store.AzureStore}
-    return kinds[scheme].from_url(address, **common, **(settings or _from_environment(scheme)))
+    return kinds[scheme](bucket, prefix=prefix.strip("/"), **common, **(settings or _from_environment(scheme)))
 
 
 def _from_environment(scheme: str) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def _from_environment(scheme: str) -> dict[str, Any]:
         settings["skip_signature"] = True
     endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
     if scheme == "s3" and endpoint:
-        settings["endpoint"] = endpoint
+        settings["aws_endpoint_url_s3"] = endpoint
     return settings
 
 

@@ -158,7 +158,7 @@ def _store(address: str) -> Any:
     endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
     # What is left out the library takes from AWS_* variables, which are for the user's own buckets.
     settings = {"region": _REGION, "skip_signature": True, "virtual_hosted_style_request": False}
-    return object_store(address, **settings, **({"endpoint": endpoint} if endpoint else {}))
+    return object_store(address, **settings, **({"aws_endpoint_url_s3": endpoint} if endpoint else {}))
 
 
 def _reached(place: str) -> AbstractContextManager[None]:
