@@ -16,13 +16,14 @@ from zbench.harness.gate_study import GateStudyPlan, study_gate
 from zbench.harness.gate_study.kept import study_of
 from zbench.harness.gate_study.others import pyperf_decisions, pytest_decisions
 from zbench.harness.gate_study.plan import COUNTS, LEVELS, SIZES, cells, repetitions
-from zbench.harness.gate_study.project import ALIKE, BASE, SLOW, make_project
+from zbench.harness.gate_study.project import ALIKE, BASE, LONE, SLOW, make_project
 from zbench.harness.gate_study.rounds import pooled_ratios, read_rounds, resampled
 from zbench.model import Environment
 from zbench.report.gate_study import (
     ASV,
     ASV_CLOSE,
     GATE,
+    GATE_ALONE,
     GATE_LISTED,
     PYPERF,
     PYTEST,
@@ -58,9 +59,9 @@ def run(tool, number, *, injected, busy=False, found=(), seconds=10.0):
         seconds=seconds,
         alarm=any(slower.values()),
         slower=slower,
-        contrasts=contrasts if tool == GATE else {},
+        contrasts=contrasts if tool in (GATE, GATE_ALONE) else {},
         causes=("codec = blosc-zlib",) if found else (),
-        rounds=20 if tool == GATE else 0,
+        rounds=20 if tool in (GATE, GATE_ALONE) else 0,
     )
 
 
@@ -76,6 +77,7 @@ def study():
             run(PYTEST, number, injected=injected, busy=busy, found=(0,)),
             run(PYPERF, number, injected=injected, busy=busy, found=(10,) if injected else ()),
         ]
+    runs += [run(GATE_ALONE, number, injected=True, busy=number == 1, found=(1,)) for number in (0, 1)]
     return GateStudy(
         runs=tuple(runs), levels=cells(), instructions={"lz4-4096": 1.0297}, pooled={}, spreads={"quiet cpu": 0.02},
         resampled=(), budget_s=30.0, machine=_MACHINE, versions={"asv": "0.6.6"}, date="2026-01-01",
@@ -108,11 +110,11 @@ def test_the_order_of_programs_changes_from_repetition_to_repetition():
 def test_the_project_has_two_alike_commits_and_a_slow_one(tmp_path):
     made = make_project(tmp_path)
     code = {name: (made.sides[name] / "shelf" / "more.py").read_text(encoding="utf-8") for name in made.sides}
-    assert code[BASE] == code[ALIKE] != code[SLOW]
+    assert code[BASE] == code[ALIKE] != code[SLOW] != code[LONE] != code[BASE]
     text = {name: (made.sides[name] / "shelf" / "__init__.py").read_text(encoding="utf-8") for name in made.sides}
     assert text[BASE] == text[SLOW] != text[ALIKE]
     assert text[ALIKE].startswith(text[BASE])
-    assert len(set(made.commits.values())) == 3
+    assert len(set(made.commits.values())) == 4
 
 
 def test_a_project_made_again_has_the_same_commits(tmp_path):
@@ -163,8 +165,20 @@ def test_false_alarms_are_counted_of_alike_sides_alone(study):
 def test_aims_that_are_not_reached_are_told_so(study):
     told = page(study)
     assert "- a slowdown of 3 % of one cell is found in 95 % of gates: reached, as far as so few can tell (" in told
-    assert "- a slowdown of 1 % of one codec is found by its contrast in 95 % of gates: **NOT reached**" in told
+    by_contrast = "- a slowdown of 1 % of one codec is found by its contrast in 95 % of gates: "
+    assert f"{by_contrast}reached, as far as so few can tell (" in told
+    missed = tuple(replace(one, contrasts=study.runs[0].contrasts) for one in study.runs if one.tool == GATE_ALONE)
+    assert f"{by_contrast}**NOT reached**" in page(replace(study, runs=(*study.runs[:20], *missed)))
     assert "- less wall time than `asv continuous`: reached (median 10.0 s and 20.0 s)" in told
+
+
+def test_a_codec_that_alone_is_slower_has_a_table_of_its_own(study):
+    told = page(study)
+    assert (
+        "A candidate of its own is slower by 1 % in `zstd` alone. Of its other codecs 0 % of 10 [0, 30.8] failed."
+        in told
+    )
+    assert "| `zstd` | 100 % of 1 [2.5, 100] | 100 % of 1 [2.5, 100] | 100 % of 2 [15.8, 100] |" in told
 
 
 def test_one_false_alarm_is_an_aim_not_reached(study):
@@ -281,6 +295,21 @@ def test_a_record_is_told_with_gates_made_anew(tmp_path):
         (True, "cpu"), (True, "wall"), (False, "cpu"), (False, "wall"),
     }  # fmt: skip
     assert "These are not further measurements" in page(found)
+
+
+def test_gates_of_one_codec_alone_are_made_anew_apart(tmp_path):
+    log = kept(tmp_path)
+    record(
+        tmp_path / "rounds" / "0-one.jsonl",
+        rounds=12,
+        level=lambda codec: 0.01 if codec == "zstd" else 0.0,
+        rng=np.random.default_rng(3),
+    )
+    said = {"alarm": True, "slower": dict.fromkeys(cells(), False), "ratios": {}, "seconds": 20.0, "rounds": 12}
+    log.add("run", repetition=0, program=GATE_ALONE, injected=True, busy=False, load=1.0, tools={GATE_ALONE: said})
+    found = study_of(log, tmp_path / "rounds", gates=5)
+    assert [one.alone for one in found.resampled if one.clock == "cpu"] == [False, False, True]
+    assert "`zstd` alone slower by 1 %: share of gates" in page(found)
 
 
 def test_longer_gates_are_made_where_there_are_rounds_enough(tmp_path):

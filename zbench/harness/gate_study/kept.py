@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import statistics
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zbench.errors import ResultsError
 from zbench.harness.gate_study.plan import cells
-from zbench.harness.gate_study.rounds import Round, clock_spreads, pooled_ratios, read_rounds, resampled
+from zbench.harness.gate_study.rounds import Round, clock_spreads, pooled_ratios, read_rounds, resampled, rounds_path
 from zbench.model import Environment
-from zbench.report.gate_study import GATE, GateStudy, Pooled, Resampled, ToolRun
+from zbench.report.gate_study import GATE, GATE_ALONE, GateStudy, Pooled, Resampled, ToolRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["study_of"]
 
+# Tool, whether the candidate was slower, whether a core was kept busy.
+_Kind: TypeAlias = tuple[str, bool, bool]
 _GATES = 400
 _FEWEST = 8
 # Gates of so many times the rounds of the recorded ones, as far as there are rounds to draw.
@@ -56,9 +59,7 @@ def study_of(log: RunLog, folder: Path, *, gates: int = _GATES) -> GateStudy:
         msg = "A page needs one repetition at least: the record has none. Measure first."
         raise ResultsError(msg)
     runs = tuple(run for entry in entries for run in _runs(entry))
-    pools = {
-        (injected, busy): _pool(runs, folder, injected, busy) for injected in (True, False) for busy in (False, True)
-    }
+    pools = {kind: _pool(runs, folder, kind) for kind in product((GATE, GATE_ALONE), (True, False), (False, True))}
     head = next(log.of("head"))
     counted: dict[str, Any] = next(log.of("instructions"), {"ratios": {}, "note": ""})
     machine = {name: value for name, value in next(log.of("machine")).items() if name != "kind"}
@@ -66,10 +67,10 @@ def study_of(log: RunLog, folder: Path, *, gates: int = _GATES) -> GateStudy:
         runs=runs,
         levels=cells(),
         instructions=counted["ratios"],
-        pooled=pooled_ratios(pools[True, False][0], clock="cpu"),
+        pooled=pooled_ratios(pools[GATE, True, False][0], clock="cpu"),
         spreads={
             f"{'busy' if busy else 'quiet'} {clock}": clock_spreads(
-                pools[True, busy][0] + pools[False, busy][0], clock=clock
+                pools[GATE, True, busy][0] + pools[GATE, False, busy][0], clock=clock
             )
             for busy in (False, True)
             for clock in _CLOCKS
@@ -106,23 +107,24 @@ def _runs(entry: dict[str, Any]) -> Iterator[ToolRun]:
         )
 
 
-def _pool(runs: tuple[ToolRun, ...], folder: Path, injected: bool, busy: bool) -> tuple[list[Round], float]:  # noqa: FBT001
+def _pool(runs: tuple[ToolRun, ...], folder: Path, kind: _Kind) -> tuple[list[Round], float]:
     """Put the rounds of all gates of one kind together; tell how long one takes."""
     pool: list[Round] = []
     seconds = 0.0
     for run in runs:
-        if run.tool == GATE and (run.injected, run.busy) == (injected, busy):
-            rounds, taken = read_rounds(folder / f"{run.repetition}.jsonl")
+        if (run.tool, run.injected, run.busy) == kind:
+            rounds, taken = read_rounds(rounds_path(folder, run.repetition, run.tool))
             pool += rounds
             seconds += taken
     return pool, seconds / max(len(pool), 1)
 
 
 def _all_resampled(
-    runs: tuple[ToolRun, ...], pools: dict[tuple[bool, bool], tuple[list[Round], float]], gates: int
+    runs: tuple[ToolRun, ...], pools: dict[_Kind, tuple[list[Round], float]], gates: int
 ) -> Iterator[Resampled]:
-    for (injected, busy), (pool, pace_s) in pools.items():
-        own = [run.rounds for run in runs if run.tool == GATE and (run.injected, run.busy) == (injected, busy)]
+    for kind, (pool, pace_s) in pools.items():
+        tool, injected, busy = kind
+        own = [run.rounds for run in runs if (run.tool, run.injected, run.busy) == kind]
         if not own or len(pool) < _FEWEST:
             continue
         usual = max(_FEWEST, round(statistics.median(own)))
@@ -139,4 +141,5 @@ def _all_resampled(
                     gates=gates if injected else _MORE * gates,
                     injected=injected,
                     busy=busy,
+                    alone=tool == GATE_ALONE,
                 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from zbench.report.gate_study import ASV, GATE, PYPERF, PYTEST
+from zbench.report.gate_study import ASV, GATE, GATE_ALONE, PYPERF, PYTEST
 
-__all__ = ["COUNTS", "LEVELS", "PROGRAMS", "SIZES", "GateStudyPlan", "Repetition", "cells", "repetitions"]
+__all__ = ["ALONE", "COUNTS", "LEVELS", "PROGRAMS", "SIZES", "GateStudyPlan", "Repetition", "cells", "repetitions"]
 
 # Per cent of the chunks that the slow side decodes a second time, by codec; the first codec is left alone.
 LEVELS = {"zlib": 0, "zstd": 1, "blosc-lz4": 2, "lz4": 3, "delta": 5, "blosc-zlib": 10}
+# The codec that is slower alone in a candidate of its own: where all others are, too, they share the blame.
+ALONE = "zstd"
 # Values in a chunk.
 SIZES = (1024, 4096)
 # Chunks that one call decodes: hundreds, so that each per cent of them is a whole number of chunks, and about 12 ms.
@@ -54,7 +56,7 @@ class GateStudyPlan:
     repetitions: int = 30
     budget_s: float = 28.0
     seed: int = 0
-    programs: tuple[str, ...] = PROGRAMS
+    programs: tuple[str, ...] = (*PROGRAMS, GATE_ALONE)
     instructions: bool = True
 
 
@@ -99,7 +101,7 @@ def repetitions(plan: GateStudyPlan) -> list[Repetition]:
         drawn = random.Random(f"{plan.seed}/{block}")  # noqa: S311 - an order, not a secret
         injected, busy = drawn.sample(_BLOCK, len(_BLOCK))[place]
         order = random.Random(f"{plan.seed}/{number}/programs")  # noqa: S311
-        programs = tuple(order.sample(PROGRAMS, len(PROGRAMS)))
+        programs = (*order.sample(PROGRAMS, len(PROGRAMS)), *([GATE_ALONE] if injected else []))
         chosen = tuple(name for name in programs if name in plan.programs)
         found.append(Repetition(number=number, injected=injected, busy=busy, programs=chosen))
     return found

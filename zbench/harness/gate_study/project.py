@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zbench.errors import ResultsError
-from zbench.harness.gate_study.plan import COUNTS, LEVELS, SIZES
+from zbench.harness.gate_study.plan import ALONE, COUNTS, LEVELS, SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["ALIKE", "BASE", "PINS", "SLOW", "Project", "make_project"]
+__all__ = ["ALIKE", "BASE", "LONE", "PINS", "SLOW", "Project", "make_project"]
 
 # As long as each other: paths lie in memory, too.
 BASE = "base"
 ALIKE = "same"
 SLOW = "slow"
+LONE = "lone"
 # The newest that Python 3.11 can have; every program gets the same.
 PINS = ("numpy==2.4.6", "numcodecs==0.16.6")
 _HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -164,7 +165,8 @@ def make_project(work: Path) -> Project:
     Returns
     -------
     Project
-        Three commits: the baseline, one with more text that does nothing to time, and the slow one.
+        Four commits: the baseline, one with more text that does nothing to time, the slow one, and one that is slow in
+        one codec alone.
     """
     folder, scripts = work / "project", work / "scripts"
     shutil.rmtree(folder / ".git", ignore_errors=True)
@@ -180,7 +182,9 @@ def make_project(work: Path) -> Project:
     _write(scripts / "perf_shelf.py", _filled(_PYPERF))
     _git(folder, "init", "--quiet", "--initial-branch=main")
     commits, sides = {}, {}
-    for name, more, text in ((BASE, nothing, ""), (ALIKE, nothing, _INNOCENT), (SLOW, LEVELS, "")):
+    alone = {codec: level if codec == ALONE else 0 for codec, level in LEVELS.items()}
+    sides_made = ((BASE, nothing, ""), (ALIKE, nothing, _INNOCENT), (SLOW, LEVELS, ""), (LONE, alone, ""))
+    for name, more, text in sides_made:
         sides[name] = work / "sides" / name
         for place in (folder, sides[name]):
             _write(place / "shelf" / "__init__.py", _filled(_PACKAGE) + text)

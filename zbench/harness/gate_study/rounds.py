@@ -13,7 +13,7 @@ import numpy as np
 from zbench.harness.gate.judge import judge
 from zbench.harness.gate.settings import GateSettings
 from zbench.harness.gate_study.plan import LEVELS, SIZES
-from zbench.report.gate_study import Resampled
+from zbench.report.gate_study import GATE, Resampled
 from zbench.runner.log import RunLog
 from zbench.runner.pairs import Item, Kind, Turn
 from zbench.runner.pairs.rounds import Measured, Rounds
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["CODEC", "Round", "cell_of", "clock_spreads", "pooled_ratios", "read_rounds", "resampled"]
+__all__ = ["CODEC", "Round", "cell_of", "clock_spreads", "pooled_ratios", "read_rounds", "resampled", "rounds_path"]
 
 # One round of one gate: what each cell gave, by the name of the cell.
 Round = dict[str, Turn]
@@ -60,6 +60,26 @@ def cell_of(parameters: Mapping[str, str]) -> str:
         Such as ``zlib-1024``.
     """
     return f"{parameters[CODEC]}-{parameters['size']}"
+
+
+def rounds_path(folder: Path, repetition: int, program: str) -> Path:
+    """Tell where the rounds of a gate are kept.
+
+    Parameters
+    ----------
+    folder
+        Folder of all.
+    repetition
+        Number.
+    program
+        Which of the gates of that repetition.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    return folder / f"{repetition}{'' if program == GATE else '-one'}.jsonl"
 
 
 def read_rounds(path: Path) -> tuple[list[Round], float]:
@@ -100,6 +120,7 @@ def resampled(
     gates: int,
     injected: bool,
     busy: bool,
+    alone: bool = False,
 ) -> Resampled:
     """Make gates anew from recorded rounds, drawn at random without putting back; of alike sides each is also turned.
 
@@ -119,6 +140,8 @@ def resampled(
         Whether the candidate was slower. If not, the sides of each round are swapped at random, which changes nothing.
     busy
         Whether another load kept a core busy.
+    alone
+        Whether one codec alone was slower.
 
     Returns
     -------
@@ -155,6 +178,7 @@ def resampled(
         contrast_alarms=codecs,
         injected=injected,
         clock=clock,
+        alone=alone,
     )
 
 

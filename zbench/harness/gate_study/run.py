@@ -15,11 +15,11 @@ from zbench.harness.gate import GateQuestion, SideWanted, gate, read_settings
 from zbench.harness.gate_study.kept import study_of
 from zbench.harness.gate_study.others import TOOL_PINS, Others, load, make_tools
 from zbench.harness.gate_study.plan import SIZES, cells, repetitions
-from zbench.harness.gate_study.project import ALIKE, BASE, PINS, SLOW, make_project
-from zbench.harness.gate_study.rounds import CODEC, cell_of
+from zbench.harness.gate_study.project import ALIKE, BASE, LONE, PINS, SLOW, make_project
+from zbench.harness.gate_study.rounds import CODEC, cell_of, rounds_path
 from zbench.harness.status import Status
 from zbench.model import Verdict
-from zbench.report.gate_study import ASV, GATE, GATE_LISTED
+from zbench.report.gate_study import ASV, GATE, GATE_ALONE, GATE_LISTED
 from zbench.report.gate_study.figure import draw_power
 from zbench.report.gate_study.page import gate_page
 from zbench.report.gate_study.table import rates_table
@@ -130,8 +130,8 @@ class _Study:
         begin, before = time.monotonic(), total - len(wanted)
         for done, (one, program) in enumerate(wanted, start=1):
             with load(busy=one.busy):
-                if program == GATE:
-                    self._gate(project, one)
+                if program in (GATE, GATE_ALONE):
+                    self._gate(project, one, program)
                 else:
                     self._other(others, one, program)
             left = (time.monotonic() - begin) / done * (len(wanted) - done)
@@ -150,11 +150,11 @@ class _Study:
         others = Others(project, self._work, make_tools(self._work))
         if not any(True for _ in self._log.of("machine")):
             self._log.add("machine", **asdict(environment(self._work)))
-        for side in (ALIKE, SLOW):
+        for side, gates in ((ALIKE, GATE), (SLOW, GATE), (LONE, GATE_ALONE)):
             self._report(Status(stage="environment", what=f"both programs that build, {side}", done=0, total=1))
-            if GATE in self._plan.programs:
+            if gates in self._plan.programs:
                 self._ask(project, side, budget_s=1.0, seed=0, metrics=("time",))
-            if ASV in self._plan.programs:
+            if ASV in self._plan.programs and side != LONE:
                 others.build(side)
         return project, others
 
@@ -206,17 +206,19 @@ class _Study:
     def _gates(self) -> Path:
         return self._work / "gates"
 
-    def _gate(self, project: Project, one: Repetition) -> None:
+    def _gate(self, project: Project, one: Repetition, program: str) -> None:
+        side = LONE if program == GATE_ALONE else SLOW if one.injected else ALIKE
         budget_s = max(self._plan.budget_s - _SETUP_S, self._plan.budget_s / 2)
         before, begin = os.getloadavg()[0], time.monotonic()
-        found = self._ask(
-            project, SLOW if one.injected else ALIKE, budget_s=budget_s, seed=one.number + 1, metrics=("time",)
-        )
+        found = self._ask(project, side, budget_s=budget_s, seed=one.number + 1, metrics=("time",))
         seconds = time.monotonic() - begin
-        kept = self._work / "rounds" / f"{one.number}.jsonl"
+        kept = rounds_path(self._work / "rounds", one.number, program)
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(next((self._gates() / "runs").glob("*/run.jsonl")), kept)
         told = _of_gate(found, seconds)
+        if program == GATE_ALONE:
+            self._add(one, program, {GATE_ALONE: told}, load_before=before)
+            return
         listed = dict.fromkeys(cells(), False) | {
             cell_of(cell.parameters): cell.comparison.verdict is Verdict.SLOWER for cell in found.cells if cell.decides
         }

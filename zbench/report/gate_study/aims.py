@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from zbench.report.gate_study.nouns import ASV, GATE
+from zbench.report.gate_study.nouns import ASV, GATE, GATE_ALONE
 from zbench.report.gate_study.scores import codec_of, detection, rate, suite_alarms
 from zbench.report.gate_study.words import share
 from zbench.report.text import number
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from zbench.report.gate_study.nouns import GateStudy, Resampled
     from zbench.stats import Interval
 
-__all__ = ["aims", "contrast_found"]
+__all__ = ["aims", "alone_found", "contrast_found"]
 
 _FOUND, _FALSE = 0.95, 0.01
 
@@ -48,7 +48,7 @@ def aims(study: GateStudy) -> str:
 
 
 def contrast_found(study: GateStudy, level: int, *, busy: bool | None) -> Interval | None:
-    """Tell how often a codec failed the gate by its cells together.
+    """Tell how often a codec failed the gate by its cells together, where others were slower, too.
 
     Parameters
     ----------
@@ -69,6 +69,26 @@ def contrast_found(study: GateStudy, level: int, *, busy: bool | None) -> Interv
     return rate(run.contrasts[codec].alarm for run in gates if codec in run.contrasts)
 
 
+def alone_found(study: GateStudy, *, busy: bool | None) -> Interval | None:
+    """Tell how often a codec that alone was slower by 1 % failed the gate by its cells together.
+
+    Parameters
+    ----------
+    study
+        What was recorded.
+    busy
+        Whether another load kept a core busy; both unless given.
+
+    Returns
+    -------
+    Interval or None
+        Over gates of that candidate.
+    """
+    codec = codec_of(study, 1)
+    gates = study.of(GATE_ALONE, busy=busy)
+    return rate(run.contrasts[codec].alarm for run in gates if codec in run.contrasts)
+
+
 def _line(aim: str, reached: bool | None, told: str, *, unsure: bool = False) -> str:  # noqa: FBT001 - private
     word = "not measured" if reached is None else "reached" if reached else "**NOT reached**"
     if reached and unsure:
@@ -85,10 +105,10 @@ def _unsure(found: Interval | None) -> bool:
 
 
 def _contrast_line(study: GateStudy) -> str:
-    found = contrast_found(study, 1, busy=False)
+    found = alone_found(study, busy=False)
     told = f"quiet, {share(found)}"
-    longer = [one for one in study.resampled if one.injected and not one.busy and one.clock == "cpu"]
-    if longer:
+    longer = [one for one in study.resampled if one.alone and not one.busy and one.clock == "cpu"]
+    if found is not None and longer:
         most = max(longer, key=lambda one: one.rounds)
         seen = most.contrast_alarms[codec_of(study, 1)] / most.gates
         told += f"; {100 * seen:.0f} % of gates of {most.seconds:.0f} s, made anew from the rounds"

@@ -15,6 +15,7 @@ __all__ = [
     "ASV",
     "ASV_CLOSE",
     "GATE",
+    "GATE_ALONE",
     "GATE_LISTED",
     "PYPERF",
     "PYTEST",
@@ -27,6 +28,8 @@ __all__ = [
 
 GATE = "zbench gate"
 GATE_LISTED = "zbench gate, listed"
+# The same gate on another candidate, so it is none of the tools that are held against each other.
+GATE_ALONE = "zbench gate, one codec"
 ASV = "asv continuous"
 ASV_CLOSE = "asv, factor 1.03"
 PYTEST = "pytest-benchmark, median:5%"
@@ -125,6 +128,8 @@ class Resampled:
         Whether the candidate was slower.
     clock
         Which time decides, ``cpu`` or ``wall``.
+    alone
+        Whether one codec alone was slower.
     """
 
     busy: bool
@@ -137,6 +142,7 @@ class Resampled:
     contrast_alarms: Mapping[str, int]
     injected: bool
     clock: str
+    alone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
