@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from zbench.errors import ResultsError
 from zbench.harness.gate.factors import levels_of
-from zbench.harness.gate.judge import judge
+from zbench.harness.gate.judge import in_doubt, judge
 from zbench.harness.gate.question import requirements_of
+from zbench.harness.gate.run import _Gate
 from zbench.harness.gate.settings import Accepted, GateSettings, read_settings
 from zbench.model import Verdict
+from zbench.runner.log import RunLog
 from zbench.runner.pairs import Item, Kind, Turn
 from zbench.runner.pairs.rounds import Measured
 
@@ -35,18 +38,35 @@ def item(chain="none", layout="v3-c32", *, kind=Kind.TIME, name="read.Patterns.t
     )
 
 
+def turn_of(rng, effect, noise):
+    """Make up a turn: the log ratio is an effect plus noise of the pair and of the samples."""
+    pair = rng.normal(0, noise)
+    base = 1e7 * np.exp(rng.normal(0, 0.01, 4))
+    other = 1e7 * np.exp(effect + pair + rng.normal(0, 0.01, 4))
+    return Turn(wall_ns=(tuple(base), tuple(other)), cpu_ns=(tuple(base), tuple(other)))
+
+
 def timed(rng, items, effects, *, rounds=ROUNDS, noise=0.02):
-    """Make up rounds: the log ratio of an item is its effect plus noise of the pair and of the turns."""
+    """Make up rounds."""
     found = Measured(rounds=rounds)
     for one in items:
-        effect = effects(one)
-        for place in range(rounds):
-            pair = rng.normal(0, noise)
-            base = 1e7 * np.exp(rng.normal(0, 0.01, 4))
-            other = 1e7 * np.exp(effect + pair + rng.normal(0, 0.01, 4))
-            turn = Turn(wall_ns=(tuple(base), tuple(other)), cpu_ns=(tuple(base), tuple(other)))
-            found.turns.setdefault(one.key, {})[place] = turn
+        found.turns[one.key] = {place: turn_of(rng, effects(one), noise) for place in range(rounds)}
     return found
+
+
+class MadeUpRounds:
+    """Rounds of a second each, which are not measured."""
+
+    def __init__(self, rng, effects):
+        self._rng, self._effects = rng, effects
+        self.measured = Measured(last_round_s=1.0)
+
+    def round(self, items):
+        for one in items:
+            found = self.measured.turns.setdefault(one.key, {})
+            found[self.measured.rounds] = turn_of(self._rng, self._effects(one), 0.02)
+        self.measured.rounds += 1
+        self.measured.seconds += 1.0
 
 
 def judged(items, measured, **settings):
@@ -81,6 +101,39 @@ def test_a_codec_that_is_a_little_slower_is_named_as_the_cause(grid, rng):
     assert found.explanation[0].what == "chain = zstd-3"
     assert found.explanation[0].alarm
     assert found.explanation[0].comparison.low < 1.0253 < found.explanation[0].comparison.high
+
+
+@pytest.mark.parametrize(
+    ("effect", "doubt"),
+    [
+        pytest.param(0.0, False, id="nothing is slower"),
+        pytest.param(-0.03, False, id="faster"),
+        pytest.param(0.009, True, id="slower and not sure of it"),
+        pytest.param(0.06, False, id="sure of it"),
+    ],
+)
+def test_a_gate_is_in_doubt_while_something_is_slower_and_nothing_fails_it(grid, effect, doubt):
+    slower = timed(
+        np.random.default_rng(5), grid, lambda one: effect * (dict(one.parameters)["chain"] == "zstd-3"), noise=0.02
+    )
+    assert in_doubt(judged(grid, slower)) is doubt
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.008, 0.01, 0.012])
+def test_a_gate_goes_on_until_it_is_sure_of_what_it_tells_slower_or_the_budget_ends(grid, tmp_path, effect):
+    rounds = MadeUpRounds(np.random.default_rng(7), lambda one: effect * (dict(one.parameters)["chain"] == "zstd-3"))
+    run = SimpleNamespace(items=grid, log=RunLog(tmp_path / "run.jsonl", head={}))
+    asked = _Gate(SimpleNamespace(budget_s=40.0), GateSettings(), run, report=lambda _: None)
+    found = asked._time(grid, rounds)
+    assert not in_doubt(found) or rounds.measured.seconds >= 40
+
+
+def test_what_is_accepted_leaves_no_doubt(grid, rng):
+    slower = timed(rng, grid, lambda one: 0.06 if one is grid[0] else 0.0)
+    accepted = Accepted(benchmark=r"v2-c32, none", reason="it is worth it")
+    found = judged(grid, slower, accepted=(accepted,))
+    assert any(cell.accepted for cell in found.cells)
+    assert not in_doubt(found)
 
 
 def test_a_faster_candidate_is_no_alarm(grid, rng):

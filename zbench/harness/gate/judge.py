@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from zbench.stats.family import Finding
     from zbench.stats.sequential import Stage
 
-__all__ = ["NOTHING", "Judged", "judge", "looks"]
+__all__ = ["NOTHING", "Judged", "in_doubt", "judge", "looks"]
 
 NOTHING = Comparison(ratio=math.nan, low=math.nan, high=math.nan, p_value=None, verdict=Verdict.INCONCLUSIVE)
 
@@ -165,6 +165,26 @@ def judge(
         explanation=tuple(_explanation(one, findings[_cause_key(one)], looked_at) for one in causes),
         undecided=_undecided(deciding, pooled, stages),
     )
+
+
+def in_doubt(judged: Judged) -> bool:
+    """Tell whether something is told slower and nothing is certain enough to fail the gate.
+
+    Parameters
+    ----------
+    judged
+        What is known, explained.
+
+    Returns
+    -------
+    bool
+        Whether more blocks could tell which of the two it is.
+    """
+    if any(cell.is_regression for cell in judged.cells) or any(one.is_regression for one in judged.explanation):
+        return False
+    told = [cell.comparison.verdict for cell in judged.cells if cell.decides and not cell.accepted]
+    told += [one.comparison.verdict for one in judged.contrasts]
+    return Verdict.SLOWER in told
 
 
 def _series(item: Item, measured: Measured, settings: GateSettings) -> list[_Series]:

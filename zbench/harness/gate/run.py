@@ -11,7 +11,7 @@ from zbench.environment import environment
 from zbench.errors import ResultsError
 from zbench.harness.gate.calibrate import noise_of, read_calibration
 from zbench.harness.gate.instructions import count_both
-from zbench.harness.gate.judge import judge, looks
+from zbench.harness.gate.judge import in_doubt, judge, looks
 from zbench.harness.gate.prepare import INSTRUCTIONS, GateStatus, prepared
 from zbench.report.gate import GateReport, NotMeasured
 from zbench.runner.pairs import Item, Kind, Pair
@@ -112,10 +112,15 @@ class _Gate:
                 wanted = [item for item in noisy if item.key in judged.undecided]
             settled = measured.failed.keys() | measured.skipped.keys()
             wanted = [item for item in wanted if item.key not in settled]
-            self._open = len(wanted)
             if not (wanted and left):
                 # Where all is decided some of the error is left, and nothing is to be had for it.
-                return judge(items, measured, self._settings, most_blocks=plan, blocks_left=left)
+                judged = judge(items, measured, self._settings, most_blocks=plan, blocks_left=left)
+                # What is told slower and does not fail the gate is what its budget is for; the cells that are decided
+                # tell what of it is the luck of the processes.
+                wanted = [item for item in noisy if item.key not in settled] if left and in_doubt(judged) else []
+                if not wanted:
+                    return judged
+            self._open = len(wanted)
             rounds.round(wanted)
 
     def _plan(self, measured: Measured) -> int:
