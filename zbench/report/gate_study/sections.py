@@ -83,14 +83,18 @@ def _alone(study: GateStudy) -> list[str]:
         f"`{codec}`",
         *(share(alone_found(study, busy=busy)) for _, busy in _LOADS),
         share(rate(one.listed for one in known)),
-        share(rate(run.alarm for run in gates)),
+        share(rate(one.alarm for one in known)),
         f"{median(ratios):.4f}" if ratios else NOTHING,
         _range([run.seconds for run in gates]),
     ]
     others = rate(one.alarm for run in gates for name, one in run.contrasts.items() if name != codec)
     return [
-        f"A candidate of its own is slower by 1 % in `{codec}` alone. Of its other codecs {share(others)} failed.",
-        table(["codec", "fails, quiet", "fails, busy", "listed", "gate fails", "median ratio", "seconds"], [row]),
+        (
+            f"A candidate of its own is slower by 1 % in `{codec}` alone. It is found if the gate fails and tells its "
+            "cells together slower; it is named if the codec is what fails the gate, and not one of its cells by "
+            f"itself. Of the other codecs {share(others)} failed."
+        ),
+        table(["codec", "found, quiet", "found, busy", "listed", "named", "median ratio", "seconds"], [row]),
     ]
 
 
