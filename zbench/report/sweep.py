@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zbench.report.sweep_numbers import Family, Timings, against, beside, families, read_timings
-from zbench.report.sweep_requests import spans
+from zbench.report.sweep_requests import companions
 from zbench.report.text import NOTHING, details, interval, number, table
 from zbench.units import format_duration
 
@@ -156,7 +156,7 @@ def times_page(
             "is the time of all threads of the process, which a busy machine disturbs less; `memory` is what an "
             "operation took beyond what was there."
         ),
-        _companions(own),
+        companions(axis, [one.version for one in own], {one.version: one.beside for one in own}),
         *(f"![{name}]({name})" for name in figures),
         *_groups(own, base, (wall, processor, memory), groups),
         *_shards(axis, own, reference, wall, groups),
@@ -169,15 +169,6 @@ def times_page(
         f"## Make this page again\n\n```\n{command}\n```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _companions(own: Sequence[TimedRelease]) -> str:
-    """Tell what else moved, for it may be why a number did."""
-    found = spans([release.version for release in own], {release.version: release.beside for release in own})
-    if len(found) < 2:
-        return ""
-    told = "; ".join(f"{span} beside {text}" for span, text in found)
-    return f"Not every release can be had with the same packages: {told}. Where they change, they may be the cause."
 
 
 def _last_of_minors(own: Sequence[TimedRelease], base: TimedRelease) -> list[TimedRelease]:

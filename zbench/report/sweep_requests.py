@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from zbench.results import Row
 
-__all__ = ["Cost", "ReleaseNote", "costs", "requests_page", "spans"]
+__all__ = ["Cost", "ReleaseNote", "companions", "costs", "requests_page", "spans"]
 
 _TIMES = 2.0
 
@@ -125,6 +125,30 @@ def spans(versions: Sequence[str], said: Mapping[str, str]) -> list[tuple[str, s
     return found
 
 
+def companions(axis: str, versions: Sequence[str], beside: Mapping[str, str]) -> str:
+    """Tell what else moved between releases, for it may be why a number did.
+
+    Parameters
+    ----------
+    axis
+        The package.
+    versions
+        Releases in order.
+    beside
+        By release, the versions of the packages that were held still beside it.
+
+    Returns
+    -------
+    str
+        A paragraph; empty if nothing else moved.
+    """
+    found = spans(versions, beside)
+    if len(found) < 2:
+        return ""
+    told = "; ".join(f"{span} beside {text}" for span, text in found)
+    return f"Not every release can be had with the same packages, which may be a cause beside {axis}: {told}."
+
+
 def requests_page(
     axis: str,
     notes: Sequence[ReleaseNote],
@@ -166,6 +190,7 @@ def requests_page(
         f"# What each release of {axis} asks of a store",
         "This page is generated; edit neither numbers nor sentences.",
         _verdict(axis, counted, bare, changes),
+        companions(axis, [note.version for note in counted], {note.version: note.beside for note in counted}),
         (
             f"Each release stored a cube of 80 voxels cut out of `{dataset}`, in chunks of 32 and shards of 64, so "
             "that chunks and shards stick out of the volume at three sides; it was opened, read and written in part, "
@@ -180,7 +205,7 @@ def requests_page(
             "arrays of this page have no codec; those with `blosc-zstd-5-shuffle` are in the results beside it."
         ),
         "## What changed, and when",
-        *_by_release(changes, versions),
+        *_by_release(axis, changes, versions, {note.version: note.beside for note in counted}),
         "## Every operation",
         *(part for layout in layouts for part in _layout(layout, bare, versions)),
         *_same_with_codec(found),
@@ -248,7 +273,7 @@ def _verdict(
     return text + f" {axis} {counted[-1].version} asks for more than the best release before it at {told}."
 
 
-def _by_release(changes: Sequence[_Change], versions: Sequence[str]) -> list[str]:
+def _by_release(axis: str, changes: Sequence[_Change], versions: Sequence[str], beside: Mapping[str, str]) -> list[str]:
     if not changes:
         return ["Nothing changed."]
     order = {version: place for place, version in enumerate(versions)}
@@ -269,6 +294,7 @@ def _by_release(changes: Sequence[_Change], versions: Sequence[str]) -> list[str
         ]
         parts += [
             f"### {earlier} → {later}",
+            companions(axis, [earlier, later], beside),
             table(["array", "operation", "before", "after", "requests", "bytes moved"], rows, texts=4),
         ]
     return parts
