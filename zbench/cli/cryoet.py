@@ -12,14 +12,20 @@ from click.core import ParameterSource
 from zbench.cli.cryoet_display import shown
 from zbench.cli.cryoet_options import (
     approved,
-    byte_size,
+    engines_option,
     interruptible,
+    max_disk_option,
+    member_option,
     minutes,
     place,
     preset,
+    run_option,
+    spacing_option,
     time_budget,
+    tomogram_option,
     volume_size,
-    words,
+    workloads_option,
+    yes_option,
     zarr_formats,
 )
 from zbench.errors import PresetError
@@ -46,10 +52,10 @@ __all__ = ["cryoet"]
     metavar="Z,Y,X",
     help="Voxel in the middle of the crop.  [default: the middle of the volume]",
 )
-@click.option("--member", help="Which array of a file that holds several, and place on its axes: NAME@c=1@t=5.")
-@click.option("--run", help="Name or number of the run, within a dataset of the portal.")
-@click.option("--tomogram", type=click.IntRange(1), help="Number of the tomogram, within a dataset of the portal.")
-@click.option("--voxel-spacing", type=float, help="Voxel spacing in angstrom, within a dataset of the portal.")
+@member_option
+@run_option
+@tomogram_option
+@spacing_option
 @click.option(
     "--test-configs",
     callback=preset,
@@ -57,14 +63,8 @@ __all__ = ["cryoet"]
     show_default=True,
     help="What to measure: quick, full, or the path of a preset in TOML.",
 )
-@click.option(
-    "--workloads",
-    callback=words,
-    metavar="A,B,...",
-    default="",
-    help="Access patterns, and write, instead of the preset's.",
-)
-@click.option("--engines", callback=words, metavar="A,B,...", default="", help="Instead of the preset's.")
+@workloads_option
+@engines_option
 @click.option(
     "--formats",
     callback=zarr_formats,
@@ -98,17 +98,10 @@ __all__ = ["cryoet"]
     metavar="TIME",
     help="Time after which no more rounds begin; three are always taken.  [default: 10m for quick, 2h for others]",
 )
-@click.option(
-    "--max-disk",
-    callback=byte_size,
-    metavar="SIZE",
-    default="20GiB",
-    show_default=True,
-    help="Most room on the disk at one time.",
-)
+@max_disk_option
 @click.option("--dry-run", is_flag=True, help="Tell how many cells, how long and how much disk; measure nothing.")
 @click.option("--resume", is_flag=True, help="Go on with the run of the output folder; its options are remembered.")
-@click.option("--yes", is_flag=True, help="Do not ask before large downloads.")
+@yes_option
 @click.pass_context
 def cryoet(ctx: click.Context, /, **options: Any) -> None:
     """Measure how SOURCE is best stored in Zarr: codec, chunks, shards, format, library.

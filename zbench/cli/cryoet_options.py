@@ -22,14 +22,22 @@ if TYPE_CHECKING:
 __all__ = [
     "approved",
     "byte_size",
+    "engines_option",
     "interruptible",
+    "max_disk_option",
+    "member_option",
     "minutes",
     "place",
     "preset",
+    "run_option",
     "sizes",
+    "spacing_option",
     "time_budget",
+    "tomogram_option",
     "volume_size",
     "words",
+    "workloads_option",
+    "yes_option",
     "zarr_formats",
 ]
 
@@ -146,3 +154,35 @@ def interruptible(output: Path) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+# What 'zbench cryoet' and 'zbench scale' both take.
+member_option = click.option(
+    "--member", help="Which array of a file that holds several, and place on its axes: NAME@c=1@t=5."
+)
+run_option = click.option("--run", help="Name or number of the run, within a dataset of the portal.")
+tomogram_option = click.option(
+    "--tomogram", type=click.IntRange(1), help="Number of the tomogram, within a dataset of the portal."
+)
+spacing_option = click.option(
+    "--voxel-spacing", type=float, help="Voxel spacing in angstrom, within a dataset of the portal."
+)
+workloads_option = click.option(
+    "--workloads",
+    callback=words,
+    metavar="A,B,...",
+    default="",
+    help="Access patterns, and write, instead of the preset's.",
+)
+engines_option = click.option(
+    "--engines", callback=words, metavar="A,B,...", default="", help="Instead of the preset's."
+)
+max_disk_option = click.option(
+    "--max-disk",
+    callback=byte_size,
+    metavar="SIZE",
+    default="20GiB",
+    show_default=True,
+    help="Most room on the disk at one time.",
+)
+yes_option = click.option("--yes", is_flag=True, help="Do not ask before large downloads.")

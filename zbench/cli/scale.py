@@ -15,14 +15,20 @@ from rich.table import Table
 from zbench.cli.cryoet_display import shown
 from zbench.cli.cryoet_options import (
     approved,
-    byte_size,
+    engines_option,
     interruptible,
+    max_disk_option,
+    member_option,
     minutes,
     place,
     preset,
+    run_option,
     sizes,
+    spacing_option,
     time_budget,
-    words,
+    tomogram_option,
+    workloads_option,
+    yes_option,
 )
 from zbench.harness import cryoet as one_volume
 from zbench.harness import scale as use_case
@@ -63,10 +69,10 @@ _TITLES = (
     metavar="Z,Y,X",
     help="Voxel in the middle of all cubes.  [default: the middle of the volume]",
 )
-@click.option("--member", help="Which array of a file that holds several, and place on its axes: NAME@c=1@t=5.")
-@click.option("--run", help="Name or number of the run, within a dataset of the portal.")
-@click.option("--tomogram", type=click.IntRange(1), help="Number of the tomogram, within a dataset of the portal.")
-@click.option("--voxel-spacing", type=float, help="Voxel spacing in angstrom, within a dataset of the portal.")
+@member_option
+@run_option
+@tomogram_option
+@spacing_option
 @click.option(
     "--test-configs",
     callback=preset,
@@ -74,14 +80,8 @@ _TITLES = (
     show_default=True,
     help="What to measure: scale, quick, full, or the path of a preset in TOML.",
 )
-@click.option(
-    "--workloads",
-    callback=words,
-    metavar="A,B,...",
-    default="",
-    help="Access patterns, and write, instead of the preset's.",
-)
-@click.option("--engines", callback=words, metavar="A,B,...", default="", help="Instead of the preset's.")
+@workloads_option
+@engines_option
 @click.option(
     "--cache-state",
     type=click.Choice(["warm", "cold"]),
@@ -105,17 +105,10 @@ _TITLES = (
     show_default=True,
     help="Time after which no more rounds begin; three are always taken.",
 )
-@click.option(
-    "--max-disk",
-    callback=byte_size,
-    metavar="SIZE",
-    default="20GiB",
-    show_default=True,
-    help="Most room on the disk at one time.",
-)
+@max_disk_option
 @click.option("--dry-run", is_flag=True, help="Tell how many cells and how long; measure nothing.")
 @click.option("--resume", is_flag=True, help="Go on with the run of the output folder; give its other options again.")
-@click.option("--yes", is_flag=True, help="Do not ask before large downloads.")
+@yes_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def scale(**options: Any) -> None:
     """Measure how time, memory and objects grow with the size of VOLUME, and extrapolate.
