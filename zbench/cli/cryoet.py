@@ -96,7 +96,8 @@ __all__ = ["cryoet"]
     "--budget",
     callback=time_budget,
     metavar="TIME",
-    help="Time after which no more rounds begin; three are always taken.  [default: 10m for quick, 2h for others]",
+    help="Time for everything; near its end no more rounds begin, three are always taken.  [default: 10m for quick, "
+    "2h for others]",
 )
 @max_disk_option
 @click.option("--dry-run", is_flag=True, help="Tell how many cells, how long and how much disk; measure nothing.")
