@@ -42,7 +42,9 @@ def wrong_of(ledger: Ledger) -> tuple[str, ...]:
     return (*cells, *times, *counts)
 
 
-def remarks_of(campaign: Campaign, undecided: list[Timing], times: int, wrong: tuple[str, ...]) -> list[str]:
+def remarks_of(
+    campaign: Campaign, undecided: list[Timing], times: int, wrong: tuple[str, ...], *, budget_s: float
+) -> list[str]:
     """Say what is to be known of a run as a whole.
 
     Parameters
@@ -55,6 +57,8 @@ def remarks_of(campaign: Campaign, undecided: list[Timing], times: int, wrong: t
         Number of all times.
     wrong
         What failed.
+    budget_s
+        Seconds that were asked for.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def remarks_of(campaign: Campaign, undecided: list[Timing], times: int, wrong: t
     remarks, within = [], f"known to within {100 * PRECISION:g} %"
     settled = sum(len(campaign.ledger.values(task)) >= MOST_ROUNDS for task in undecided)
     if settled < len(undecided):
-        budget = format_duration(campaign.limits.budget_s * 1e9)
+        budget = format_duration(budget_s * 1e9)
         remarks.append(
             f"The budget of {budget} ended before {len(undecided) - settled} of {times} times were {within}; their "
             "intervals are wider. Run again with --resume and a larger --budget to narrow them."

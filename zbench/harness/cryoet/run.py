@@ -235,7 +235,7 @@ def cryoet(prepared: Prepared, listener: Listener) -> Finished:
         ledger.add("ended", undecided=[task.key for task in undecided])
         wrong = wrong_of(ledger)
         times = [task for plan in campaign.plans for task in campaign.tasks(plan) if ledger.is_possible(task)]
-        remarks = (*prepared.notes, *remarks_of(campaign, undecided, len(times), wrong))
+        remarks = (*prepared.notes, *remarks_of(campaign, undecided, len(times), wrong, budget_s=request.seconds))
         made = Made(
             request=request, crop=prepared.crop, volume=volume, digest=digest, campaign=campaign, environment=facts,
             begun=next(log.of("begun"))["at"], remarks=remarks,
