@@ -25,6 +25,7 @@ from zbench.cli.main import main
 from zbench.datasets.portal import Wanted, kept
 from zbench.errors import DataError, ResultsError
 from zbench.harness import cryoet as use_case
+from zbench.harness.cryoet.folder import opened
 from zbench.harness.cryoet.source import find_volume
 from zbench.model import voxel_digest
 from zbench.results import read_table
@@ -386,6 +387,15 @@ def test_a_run_that_is_killed_goes_on_without_losing_or_doubling_a_value(tmp_pat
     assert len(lines_of(output, "stored")) == len({entry["cell"] for entry in lines_of(output, "stored")}) == 3
     assert not (output / WORK).exists()
     assert not [path for path in output.rglob("*") if path.name.startswith(".")]
+
+
+def test_what_a_killed_run_left_half_written_is_removed_and_nothing_else(tmp_path, preset):
+    output = tmp_path / "r"
+    output.mkdir()
+    (output / ".report.html.zbench-abc12345").write_bytes(b"half")
+    (output / ".gitignore").write_text("*", encoding="utf-8")
+    with opened(output, resume=True):
+        assert sorted(path.name for path in output.iterdir()) == [".gitignore", WORK, "run.jsonl"]
 
 
 def test_ctrl_c_clears_up_and_says_how_to_go_on(tmp_path, preset):

@@ -11,7 +11,11 @@ from typing import Any
 
 from zbench.errors import ResultsError
 
-__all__ = ["read_json", "write_atomically"]
+__all__ = ["read_json", "remove_unfinished", "write_atomically"]
+
+
+# In the names of files that are not whole yet.
+_UNFINISHED = ".zbench-"
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -32,7 +36,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}{_UNFINISHED}")
     except OSError as error:
         msg = f"Results need a folder that can be written: {str(path.parent)!r} cannot ({error}). Choose another."
         raise ResultsError(msg) from error
@@ -44,11 +48,26 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         # mkstemp makes files for the owner alone; results are for everyone whom the folder lets in.
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
+        if not isinstance(error, OSError):
+            raise
         msg = f"A result file must be written whole: {str(path)!r} could not be ({error}). Free some space or rights."
         raise ResultsError(msg) from error
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed had not written whole; the caller alone writes to the folder.
+
+    Parameters
+    ----------
+    folder
+        Where `write_atomically` wrote.
+    """
+    for path in folder.glob(f".*{_UNFINISHED}*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def read_json(path: Path) -> Any:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from zbench.errors import ResultsError, ZbenchError
+from zbench.results.files import remove_unfinished
 from zbench.runner import RunLog
 from zbench.runner.disk import is_disk_full
 
@@ -116,6 +117,7 @@ def opened(output: Path, *, resume: bool, study: str = "cryoet") -> Iterator[Pat
             raise ResultsError(msg) from error
         try:
             shutil.rmtree(work, ignore_errors=True)
+            remove_unfinished(output)
             with room_told(output):
                 work.mkdir()
             yield work
