@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import http.server
 import json
@@ -14,7 +13,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import TimeoutError  # noqa: A004 - as playwright names it
 
 from zbench.asv_plugin.uv_tool import find_uv
 
@@ -95,6 +93,8 @@ class Repository:
             "env_dir": ".asv/env",
             "results_dir": ".asv/results",
             "html_dir": ".asv/html",
+            # A busy machine slows the benchmark of time: what regresses here is what the commits store.
+            "regressions_thresholds": {"sizes.Read": 1e6},
         }
         (folder / "asv.conf.json").write_text(json.dumps(conf), encoding="utf-8")
         self.git("init", "--quiet", "--initial-branch=main")
@@ -220,15 +220,7 @@ def test_a_graph_shows_both_commits_of_both_codecs(page, address):
 def test_the_regressions_are_sorted_as_their_address_says(page, address, direction, codec):
     page, seen = page
     sorted_so = "codec => document.querySelector('#regressions-body tbody td')?.innerText.includes(codec)"
-    wanted = f"#regressions?sort=0&dir={direction}"
-    page.goto(f"{address}{wanted}")
-    # On a busy machine asv's page looks at its address before its table is there; it is loaded anew then.
-    for _ in range(3):
-        with contextlib.suppress(TimeoutError):
-            page.wait_for_function(sorted_so, arg=codec, timeout=10_000)
-            break
-        page.goto("about:blank")
-        page.goto(f"{address}{wanted}")
+    page.goto(f"{address}#regressions?sort=0&dir={direction}")
     page.wait_for_function(sorted_so, arg=codec)
     assert seen.complaints == []
 
