@@ -65,7 +65,7 @@ def fresh(
         line = joined(line_key, gathered.lines[line_key], catalogue)
         steps = _all_steps(line, exact=page.measure.exact, family=family)
         page.lines.append(PageLine(line, 0, _latest(line.numbers), steps))
-    return page, _files(page, 0, {})
+    return page, _files(page, 0, {}, [])
 
 
 def _all_steps(line: Line, *, exact: bool, family: int) -> list[Step]:
@@ -109,7 +109,8 @@ def _latest(numbers: np.ndarray, former: np.ndarray | None = None) -> np.ndarray
     return latest
 
 
-def _files(page: Page, begin: int, passed: Mapping[int, Mapping[str, Any]]) -> Files:
+def _files(page: Page, begin: int, passed: Mapping[int, Mapping[str, Any]], former: list[str]) -> Files:
+    """Write the pieces from one on, and the head; versions of the pieces before are handed on."""
     single = page.measure.unit == "s"
     files = {}
     for number in range(begin, page.segments):
@@ -122,7 +123,7 @@ def _files(page: Page, begin: int, passed: Mapping[int, Mapping[str, Any]]) -> F
         files[key] = to_script(key, {"lines": lines})
     versions = [hashlib.sha256(data).hexdigest()[:8] for data in files.values()]
     key = f"b/{page.name}"
-    files[key] = to_script(key, head_of(page) | {"versions": versions})
+    files[key] = to_script(key, head_of(page) | {"versions": former + versions})
     return files
 
 
@@ -175,15 +176,7 @@ def extended(name: str, gathered: Gathered, catalogue: Catalogue, *, read: Reade
             steps = _all_steps(new, exact=page.measure.exact, family=family)
             page.lines.append(PageLine(new, 0, _latest(new.numbers), steps))
     passed = {number: pieces.lines(number) for number in range(begin, head["segments"])}
-    files = _files(page, begin, passed)
-    return page, _with_versions(files, name, head["versions"][:begin])
-
-
-def _with_versions(files: Files, name: str, former: list[str]) -> Files:
-    key = f"b/{name}"
-    head = from_script(files[key])
-    head["versions"] = former + head["versions"]
-    return files | {key: to_script(key, head)}
+    return page, _files(page, begin, passed, head["versions"][:begin])
 
 
 class _Pieces:

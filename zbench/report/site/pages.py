@@ -6,7 +6,8 @@ import hashlib
 import math
 import re
 from collections import defaultdict
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,7 @@ __all__ = [
 # Positions in one file: the last one is rewritten when a commit comes, all others stay as they are.
 SEGMENT = 128
 _DIGITS = 7
+_step_fields = attrgetter(*(entry.name for entry in fields(Step)))
 
 
 @dataclass(slots=True)
@@ -197,7 +199,7 @@ def _line_head(one: PageLine, values: Sequence[dict[str, int]], *, single: bool)
             for cell in line.cells
         ],
         "latest": pack(one.latest, single=single),
-        "steps": [[_short(number) for number in astuple(step)] for step in one.steps],
+        "steps": [[_short(number) for number in _step_fields(step)] for step in one.steps],
         "notes": sorted(line.notes.items()),
     }
 
