@@ -208,6 +208,25 @@ def test_a_publication_that_was_ended_half_way_is_begun_anew(long_history, tmp_p
     assert (site / "data" / "b" / f"{TIME}.1.js").read_bytes() in before.values()
 
 
+def test_what_a_killed_publication_left_half_written_is_removed(history, tmp_path):
+    site = tmp_path / "site"
+    with pytest.MonkeyPatch.context() as patch:
+        # Another process, which ends between writing a file of data and giving it its name.
+        patch.setattr("zbench.report.site.folder.os.getpid", lambda: 1)
+        patch.setattr("zbench.report.site.folder.shutil.move", _end_in_data)
+        with pytest.raises(KeyboardInterrupt):
+            publish([history / "results"], site, repository=history)
+    assert [path for path in (site / "data").rglob(".*") if path.is_file()]
+    publish([history / "results"], site, repository=history)
+    assert [path.name for path in site.rglob(".*")] == [".nojekyll"]
+
+
+def _end_in_data(source, target):
+    if "data" in target.parts:
+        raise KeyboardInterrupt
+    source.replace(target)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -194,8 +194,9 @@ class Folder:
                 self._kept += 1
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Not written through to the disk, one by one: a site that a crash cuts short is made anew.
-            beside = path.with_name(f".{path.name}.{os.getpid()}")
+            # Not written through to the disk, one by one: a site that a crash cuts short is made anew. What it leaves
+            # ends as all data does, so that `keep` removes it.
+            beside = path.with_name(f".{os.getpid()}.{path.name}")
             beside.write_bytes(content)
             shutil.move(beside, path)
         except OSError as error:
