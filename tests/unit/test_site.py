@@ -13,7 +13,7 @@ from zbench.report.site.metrics import measure_of, measure_of_asv
 from zbench.report.site.nouns import Batch, Position, Step
 from zbench.report.site.pages import Page, PageLine, groups_of, page_name
 from zbench.report.site.registry import Catalogue
-from zbench.report.site.steps import family_of, find_steps, may_have_changed, may_have_changed_at_the_end
+from zbench.report.site.steps import family_of, find_steps, limits_for, may_have_changed, may_have_changed_at_the_end
 from zbench.stats.steps import series_steps
 
 NAN = float("nan")
@@ -185,7 +185,7 @@ def noisy(rng, count, *, steps=(), noise=0.02):
 
 def test_exact_numbers_step_wherever_they_differ():
     values = np.array([[5, 5, 6, NAN, 6, 5], [1, 1, 1, np.inf, 1, 1]], dtype=float)
-    steps = find_steps(values, exact=True, family=10)
+    steps = find_steps(values, exact=True, limits=limits_for(10))
     assert [(s.row, s.before_column, s.column, s.before, s.after) for s in steps] == [(0, 1, 2, 5, 6), (0, 4, 5, 6, 5)]
     assert {(s.low, s.high) for s in steps} == {(1.2, 1.2), (5 / 6, 5 / 6)}
 
@@ -193,7 +193,7 @@ def test_exact_numbers_step_wherever_they_differ():
 def test_times_step_where_noise_does_not_explain_it(rng):
     still = np.stack([noisy(rng, 200) for _ in range(20)])
     moved = noisy(rng, 200, steps=[(120, 1.1)])
-    steps = find_steps(np.vstack([still, moved]), exact=False, family=100)
+    steps = find_steps(np.vstack([still, moved]), exact=False, limits=limits_for(100))
     assert [step.row for step in steps] == [20]
     assert abs(steps[0].column - 120) <= 1
     assert steps[0].low < 1.1 < steps[0].high
@@ -203,7 +203,7 @@ def test_times_step_where_noise_does_not_explain_it(rng):
 def test_a_gap_in_front_of_a_step_belongs_to_neither_level(rng):
     values = noisy(rng, 60, steps=[(30, 1.3)])
     values[28:30] = NAN
-    (step,) = find_steps(values[None], exact=False, family=1)
+    (step,) = find_steps(values[None], exact=False, limits=limits_for(1))
     assert (step.before_column, step.column) == (27, 30)
 
 
@@ -247,9 +247,9 @@ def test_rounds_of_a_sweep_step_at_a_single_release(rng):
     level = np.array([1.0, 1.0, 3.0])
     rounds = {0: [tuple(level[at] * np.exp(0.02 * rng.normal(size=6))) for at in range(3)]}
     values = np.array([[np.median(samples) for samples in rounds[0]]])
-    (step,) = find_steps(values, exact=False, family=10, samples=rounds)
+    (step,) = find_steps(values, exact=False, limits=limits_for(10), samples=rounds)
     assert (step.row, step.column) == (0, 2)
-    assert find_steps(values, exact=False, family=10) == []
+    assert find_steps(values, exact=False, limits=limits_for(10)) == []
 
 
 def test_a_family_grows_in_tens():

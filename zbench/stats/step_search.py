@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zbench.stats.intervals import Interval
+from zbench.stats.step_limits import chance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
+
+    from zbench.stats.step_limits import Limits
 
 __all__ = ["Levels", "Step", "is_large", "search"]
 
@@ -28,13 +31,9 @@ _DRIFT = 3.0
 _TURNS = 5
 # Intervals of a layer are shorter than those of the one before by this factor, and overlap by half.
 _DECAY = math.sqrt(2)
-# Tests that the intervals of a series amount to, for each of its points; they overlap, so there are fewer than it
-# looks. With it noise alone steps as seldom as was asked for: tests/statistical/test_steps.py.
-_TESTS_A_POINT = 1.0
 # Beside a step both ways the likelihood is a random walk that exceeds x with probability 1 - (1 - e^-x)^2 (Siegmund,
 # Ann. Stat. 16, 1988); this is twice the x of 5 %.
 _PLACE = 7.35
-_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,8 +51,9 @@ class Step:
         The two levels.
     ratio
         After ÷ before, with its 95 % interval.
-    p_value
-        Chance that noise alone makes such a step anywhere in the series; 0 for exact numbers.
+    statistic, size, freedom
+        Student's t of the step, the number of points it was looked for at, and the degrees of freedom; infinite for
+        exact numbers.
     """
 
     place: int
@@ -62,7 +62,14 @@ class Step:
     before: float
     after: float
     ratio: Interval
-    p_value: float
+    statistic: float
+    size: int
+    freedom: float
+
+    @property
+    def p_value(self) -> float:
+        """Chance that noise alone makes such a step anywhere in the series; 0 for exact numbers."""
+        return 0.0 if math.isinf(self.statistic) else chance(self.statistic, self.size, self.freedom)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +126,6 @@ def is_large(ratio: float, min_effect: float) -> bool:
     return abs(math.log(ratio)) >= math.log1p(min_effect) if 0 < ratio < math.inf else True
 
 
-@lru_cache(maxsize=4096)
-def _threshold(level: float, size: int, freedom: float) -> float:
-    from scipy import special  # noqa: PLC0415 - a third of what scipy.stats takes to import
-
-    return float(-special.stdtrit(freedom, level / (2 * _TESTS_A_POINT * size)))
-
-
-def _chance(statistic: float, size: int, freedom: float) -> float:
-    from scipy import special  # noqa: PLC0415 - a third of what scipy.stats takes to import
-
-    return float(min(1.0, 2 * _TESTS_A_POINT * size * special.stdtr(freedom, -statistic)))
-
-
 class _Sums:
     """Sums over any stretch of a series."""
 
@@ -159,7 +153,7 @@ class _Sums:
         return int(cuts[best]), float(found[best])
 
 
-def search(series: Levels, places: Sequence[int], *, level: float, min_effect: float) -> tuple[Step, ...]:
+def search(series: Levels, places: Sequence[int], *, limits: Limits, min_effect: float) -> tuple[Step, ...]:
     """Find the steps of a series.
 
     Parameters
@@ -168,8 +162,8 @@ def search(series: Levels, places: Sequence[int], *, level: float, min_effect: f
         The series.
     places
         Index of each of its points on the axis.
-    level
-        Chance of any false step in it.
+    limits
+        What a series of its size is held against.
     min_effect
         Smallest change of level that counts: 0.03 is 3 %.
 
@@ -178,24 +172,23 @@ def search(series: Levels, places: Sequence[int], *, level: float, min_effect: f
     tuple of Step
         In order.
     """
-    limit = _threshold(level, series.size, series.freedom)
     # Steps can pass for a drift and a drift for steps: both are begun with, and what needs least is told.
     begun = {0.0, _slope(series, [])}
-    _, slope, cuts = min(_fitted(series, slope, limit, min_effect) for slope in sorted(begun))
+    _, slope, cuts = min(_fitted(series, slope, limits, min_effect) for slope in sorted(begun))
     sums = _Sums(_flattened(series, slope))
     cuts = _placed(sums, cuts)
     bounds = [0, *cuts, series.size]
     return tuple(
-        _step(sums, (begin, cut, end), places, slope * places[cut])
+        _step(sums, (begin, cut, end), places, slope * places[cut], limits)
         for begin, cut, end in zip(bounds, bounds[1:], bounds[2:], strict=False)
     )
 
 
-def _fitted(series: Levels, slope: float, limit: float, min_effect: float) -> tuple[float, float, list[int]]:
+def _fitted(series: Levels, slope: float, limits: Limits, min_effect: float) -> tuple[float, float, list[int]]:
     """Fit a drift and steps in turn; returns what is left with a charge for each, the drift and the steps."""
     for _ in range(_TURNS):
         sums = _Sums(_flattened(series, slope))
-        cuts = _settled(sums, _narrowest(sums, limit), limit, min_effect)
+        cuts = _settled(sums, _narrowest(sums, limits.threshold), limits, min_effect)
         found = _slope(series, cuts)
         if found == slope:
             break
@@ -205,7 +198,7 @@ def _fitted(series: Levels, slope: float, limit: float, min_effect: float) -> tu
         float(((flat[begin:end] - sums.mean(begin, end)) ** 2 * series.weights[begin:end]).sum())
         for begin, end in pairwise([0, *cuts, series.size])
     )
-    return left / series.spread**2 + limit**2 * (len(cuts) + bool(slope)), slope, cuts
+    return left / series.spread**2 + limits.threshold**2 * (len(cuts) + bool(slope)), slope, cuts
 
 
 def _flattened(series: Levels, slope: float) -> Levels:
@@ -263,7 +256,7 @@ def _layers(size: int, shortest: int) -> tuple[tuple[npt.NDArray[np.intp], npt.N
     return tuple(layers)
 
 
-def _settled(sums: _Sums, cuts: list[int], limit: float, min_effect: float) -> list[int]:
+def _settled(sums: _Sums, cuts: list[int], limits: Limits, min_effect: float) -> list[int]:
     """Move each cut to its best place between its neighbours, and drop those that do not hold there."""
     settled: list[int] | None = None
     while cuts != settled:
@@ -271,7 +264,7 @@ def _settled(sums: _Sums, cuts: list[int], limit: float, min_effect: float) -> l
         for number in range(len(cuts)):
             begin, end = ([0, *cuts][number], [*cuts, sums.series.size][number + 1])
             cuts[number], _ = sums.best(begin, end)
-        worst = _weakest(sums, cuts, limit, min_effect)
+        worst = _weakest(sums, cuts, limits, min_effect)
         if worst is not None:
             del cuts[worst]
     return cuts
@@ -303,19 +296,19 @@ def _costs(sums: _Sums, bounds: tuple[int, int, int]) -> tuple[npt.NDArray[np.in
     return places, before[inner] + after[-1] - after[inner]
 
 
-def _weakest(sums: _Sums, cuts: list[int], limit: float, min_effect: float) -> int | None:
+def _weakest(sums: _Sums, cuts: list[int], limits: Limits, min_effect: float) -> int | None:
     bounds = [0, *cuts, sums.series.size]
     weak: list[tuple[float, int]] = []
     for number, (begin, cut, end) in enumerate(zip(bounds, bounds[1:], bounds[2:], strict=False)):
         statistic = float(sums.contrasts(np.array([begin]), np.array([end]), np.array([cut]))[0])
         ratio = math.exp(sums.mean(cut, end) - sums.mean(begin, cut))
-        holds = statistic > limit and is_large(ratio, min_effect) and not _is_drift(sums, begin, cut, end)
-        if not (holds and _is_apart(sums, (begin, cut, end), limit)):
+        holds = statistic > limits.threshold and is_large(ratio, min_effect) and not _is_drift(sums, begin, cut, end)
+        if not (holds and _is_apart(sums, (begin, cut, end), limits)):
             weak.append((statistic, number))
     return min(weak)[1] if weak else None
 
 
-def _is_apart(sums: _Sums, bounds: tuple[int, int, int], limit: float) -> bool:
+def _is_apart(sums: _Sums, bounds: tuple[int, int, int], limits: Limits) -> bool:
     """Ask the ranks too (Mann and Whitney): some values in a row that are skewed as times are can look like a level."""
     begin, cut, end = bounds
     series = sums.series
@@ -325,15 +318,7 @@ def _is_apart(sums: _Sums, bounds: tuple[int, int, int], limit: float) -> bool:
     before, after = cut - begin, end - cut
     surplus = float(ranks[before:].sum()) - after * (end - begin - 1) / 2
     statistic = abs(surplus) / math.sqrt(before * after * (end - begin + 1) / 12)
-    return statistic > _normal_limit(limit, series.freedom)
-
-
-@lru_cache(maxsize=4096)
-def _normal_limit(limit: float, freedom: float) -> float:
-    """Turn a limit of Student's t into the one that is as seldom exceeded where the spread is known."""
-    from scipy import special  # noqa: PLC0415 - a third of what scipy.stats takes to import
-
-    return float(-special.ndtri(special.stdtr(freedom, -limit)))
+    return statistic > limits.normal
 
 
 def _is_drift(sums: _Sums, begin: int, cut: int, end: int) -> bool:
@@ -350,9 +335,7 @@ def _is_drift(sums: _Sums, begin: int, cut: int, end: int) -> bool:
     return line <= float((flat**2).sum())
 
 
-def _step(sums: _Sums, bounds: tuple[int, int, int], places: Sequence[int], drifted: float) -> Step:
-    from scipy import special  # noqa: PLC0415 - a third of what scipy.stats takes to import
-
+def _step(sums: _Sums, bounds: tuple[int, int, int], places: Sequence[int], drifted: float, limits: Limits) -> Step:
     begin, cut, end = bounds
     series = sums.series
     statistic = float(sums.contrasts(np.array([begin]), np.array([end]), np.array([cut]))[0])
@@ -360,8 +343,7 @@ def _step(sums: _Sums, bounds: tuple[int, int, int], places: Sequence[int], drif
     likely = cuts[costs <= costs.min() + _PLACE]
     left, right = sums.weights[cut] - sums.weights[begin], sums.weights[end] - sums.weights[cut]
     before, after = sums.mean(begin, cut), sums.mean(cut, end)
-    quantile = -float(special.stdtrit(series.freedom, (1 - _CONFIDENCE) / 2))
-    reach = quantile * series.spread * math.sqrt(1 / left + 1 / right)
+    reach = limits.quantile * series.spread * math.sqrt(1 / left + 1 / right)
     change = after - before
     ratio = Interval(math.exp(change), math.exp(change - reach), math.exp(change + reach), end - begin)
     return Step(
@@ -372,5 +354,7 @@ def _step(sums: _Sums, bounds: tuple[int, int, int], places: Sequence[int], drif
         before=math.exp(before + drifted),
         after=math.exp(after + drifted),
         ratio=ratio,
-        p_value=_chance(statistic, series.size, series.freedom),
+        statistic=statistic,
+        size=series.size,
+        freedom=series.freedom,
     )

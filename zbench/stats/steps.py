@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zbench.stats.intervals import Interval
+from zbench.stats.step_limits import EFFICIENCY, SeriesLimits, limits_of
 from zbench.stats.step_search import Levels, Step, is_large, search
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ _REACH = 4
 # Noise beyond so many standard deviations is drawn in, so that heavier tails become as light as normal ones.
 _CLIP = 2.0
 _NORMAL = 1.4826
-# The spread of differences tells as much as that of two thirds as many values.
-_EFFICIENCY = 2 / 3
 _TURNS = 5
 _FITS = 20
 # Less noise than this is rounding.
@@ -69,14 +68,21 @@ def exact_steps(values: Sequence[float | None]) -> tuple[Step, ...]:
                     before=before,
                     after=after,
                     ratio=Interval(ratio, ratio, ratio, 1),
-                    p_value=0.0,
+                    statistic=math.inf,
+                    size=len(known),
+                    freedom=math.inf,
                 )
             )
     return tuple(steps)
 
 
 def series_steps(
-    values: Sequence[float | None], *, error: float = 0.01, family: int = 1, min_effect: float = 0.0
+    values: Sequence[float | None],
+    *,
+    error: float = 0.01,
+    family: int = 1,
+    min_effect: float = 0.0,
+    limits: SeriesLimits | None = None,
 ) -> tuple[Step, ...]:
     """Find the steps of a series with one noisy value a point.
 
@@ -90,6 +96,8 @@ def series_steps(
         Number of series that are searched together.
     min_effect
         Smallest change of level that counts: 0.03 is 3 %.
+    limits
+        Of many series, in place of `error` and `family`.
 
     Returns
     -------
@@ -110,12 +118,13 @@ def series_steps(
         values=drawn,
         weights=np.ones(drawn.size),
         spread=_spread(drawn, tails=True) or spread,
-        freedom=_EFFICIENCY * drawn.size,
+        freedom=EFFICIENCY * drawn.size,
         fewest=_FEWEST,
         original=logs,
         times=places.astype(float),
     )
-    return search(series, places.tolist(), level=error / family, min_effect=min_effect)
+    kept = limits_of(error / family, series.size, series.freedom) if limits is None else limits.of(series.size)
+    return search(series, places.tolist(), limits=kept, min_effect=min_effect)
 
 
 def repeated_steps(
@@ -160,7 +169,8 @@ def repeated_steps(
         fewest=1,
         original=levels,
     )
-    return search(series, places.tolist(), level=error / family, min_effect=min_effect)
+    limits = limits_of(error / family, series.size, series.freedom)
+    return search(series, places.tolist(), limits=limits, min_effect=min_effect)
 
 
 def _known(values: Sequence[float | None]) -> list[tuple[int, float]]:

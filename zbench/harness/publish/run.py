@@ -12,13 +12,13 @@ from zbench.errors import ResultsError
 from zbench.harness.publish.commits import Commits, commit_address
 from zbench.harness.publish.sources import source_of
 from zbench.report.site.build import OutOfOrderError, extended, fresh
-from zbench.report.site.encode import from_script, to_script
+from zbench.report.site.encode import from_script, pack, to_script, unpack
 from zbench.report.site.folder import Folder, Manifest
 from zbench.report.site.index import group_fields, index_of, read_group
 from zbench.report.site.lines import gather
 from zbench.report.site.pages import groups_of, segment_key, summary_of
 from zbench.report.site.registry import Catalogue
-from zbench.report.site.steps import family_of
+from zbench.report.site.steps import family_of, limits_for
 from zbench.report.site.traces import trace_files
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ class _Site:
         self._folder, self._commits = folder, commits
         self._catalogue = Catalogue()
         self._manifest = Manifest(settings=settings, inputs=inputs)
+        self._limits = limits_for(1)
         self._added = False
 
     def make(self, parts: list[tuple[Source, tuple[Path, ...]]]) -> None:
@@ -175,8 +176,9 @@ class _Site:
         self._begin()
         self._folder.write(traces)
         manifest.family = family_of(sum(_cells(page) for page in pages.values()))
+        self._limits = limits_for(manifest.family)
         for key in sorted(pages):
-            page, files = fresh(key, pages.pop(key), self._catalogue, taken=manifest.pages, family=manifest.family)
+            page, files = fresh(key, pages.pop(key), self._catalogue, taken=manifest.pages, limits=self._limits)
             self._keep(page, files)
             manifest.pages[page.name]["key"] = list(key)
         self._end()
@@ -190,6 +192,8 @@ class _Site:
         manifest = self._manifest
         manifest.pages, manifest.problems = dict(former.pages), dict(former.problems)
         manifest.made, manifest.family, manifest.traces = former.made, former.family, former.traces
+        manifest.limits = former.limits
+        self._limits = limits_for(former.family, unpack(former.limits) if former.limits else None)
         self._added = True
         if not parts:
             # The page itself may be of another build of this release.
@@ -215,12 +219,11 @@ class _Site:
         names = {tuple(page["key"]): name for name, page in former.pages.items()}
         done: list[tuple[PageKey, Page, Mapping[str, bytes]]] = []
         for key in sorted(pages):
-            family = self._manifest.family
             if key in names:
-                grown = extended(names[key], pages[key], self._catalogue, read=self._folder.read, family=family)
+                grown = extended(names[key], pages[key], self._catalogue, read=self._folder.read, limits=self._limits)
             else:
                 taken = former.pages | {page.name: {} for _, page, _ in done}
-                grown = fresh(key, pages[key], self._catalogue, taken=taken, family=family)
+                grown = fresh(key, pages[key], self._catalogue, taken=taken, limits=self._limits)
             done.append((key, *grown))
         return done
 
@@ -241,15 +244,15 @@ class _Site:
     def _keep(self, page: Page, files: Mapping[str, bytes]) -> None:
         self._folder.write(files)
         head = files[f"b/{page.name}"]
-        version = from_script(head)["versions"]
         self._manifest.pages[page.name] = {
             "summary": summary_of(page, hashlib.sha256(head).hexdigest()[:8]),
             "groups": [group_fields(group) for group in groups_of(page)],
-            "segments": len(version),
+            "segments": page.segments,
         }
 
     def _end(self) -> None:
         manifest = self._manifest
+        manifest.limits = pack(self._limits.table, single=False)
         manifest.made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         index = index_of(
             self._catalogue,

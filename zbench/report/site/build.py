@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from zbench.report.site.encode import from_script, to_script, unpack
+from zbench.report.site.encode import from_script, to_script, unpack, unpack_rows
 from zbench.report.site.lines import JUDGED, Line, joined
 from zbench.report.site.nouns import Measure, Step
 from zbench.report.site.pages import SEGMENT, Page, PageLine, head_of, page_name, segment_entry, segment_key
 from zbench.report.site.steps import RECENT, find_steps, may_have_changed_at_the_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from zbench.report.site.lines import Gathered, PageKey
     from zbench.report.site.registry import Catalogue
+    from zbench.stats.step_limits import SeriesLimits
 
 __all__ = ["Files", "OutOfOrderError", "extended", "fresh"]
 
 Files: TypeAlias = "dict[str, bytes]"
 # Reads a file of the site by its key.
 Reader: TypeAlias = "Callable[[str], bytes]"
-# Reads the numbers of one line from one file.
-Piece: TypeAlias = "Callable[..., np.ndarray | None]"
+# Reads what one line has in one file.
+Piece: TypeAlias = "Callable[[int], Mapping[str, Any] | None]"
 
 
 class OutOfOrderError(Exception):
@@ -36,7 +37,7 @@ class OutOfOrderError(Exception):
 
 
 def fresh(
-    key: PageKey, gathered: Gathered, catalogue: Catalogue, *, taken: Mapping[str, Any], family: int
+    key: PageKey, gathered: Gathered, catalogue: Catalogue, *, taken: Mapping[str, Any], limits: SeriesLimits
 ) -> tuple[Page, Files]:
     """Make a page from all that was given for it.
 
@@ -50,8 +51,8 @@ def fresh(
         What they refer to.
     taken
         Names of other pages.
-    family
-        Number of lines that are searched for steps together.
+    limits
+        What steps are held against.
 
     Returns
     -------
@@ -63,14 +64,14 @@ def fresh(
     page = Page(page_name(key, taken), key[0], key[1], gathered.measure, gathered.names)
     for line_key in sorted(gathered.lines):
         line = joined(line_key, gathered.lines[line_key], catalogue)
-        steps = _all_steps(line, exact=page.measure.exact, family=family)
+        steps = _all_steps(line, exact=page.measure.exact, limits=limits)
         page.lines.append(PageLine(line, 0, _latest(line.numbers), steps))
     return page, _files(page, 0, {}, [])
 
 
-def _all_steps(line: Line, *, exact: bool, family: int) -> list[Step]:
+def _all_steps(line: Line, *, exact: bool, limits: SeriesLimits) -> list[Step]:
     searched = exact or not line.key.startswith(JUDGED)
-    found = find_steps(line.numbers[0], exact=exact, family=family, samples=line.samples) if searched else []
+    found = find_steps(line.numbers[0], exact=exact, limits=limits, samples=line.samples) if searched else []
     return _with_moved(found, _moved(line.numbers[0], line.moved))
 
 
@@ -127,7 +128,9 @@ def _files(page: Page, begin: int, passed: Mapping[int, Mapping[str, Any]], form
     return files
 
 
-def extended(name: str, gathered: Gathered, catalogue: Catalogue, *, read: Reader, family: int) -> tuple[Page, Files]:
+def extended(
+    name: str, gathered: Gathered, catalogue: Catalogue, *, read: Reader, limits: SeriesLimits
+) -> tuple[Page, Files]:
     """Add new columns to a page.
 
     Parameters
@@ -140,8 +143,8 @@ def extended(name: str, gathered: Gathered, catalogue: Catalogue, *, read: Reade
         What they and the page refer to.
     read
         Reads a file of the site by its key.
-    family
-        Number of lines that are searched for steps together.
+    limits
+        What steps are held against.
 
     Returns
     -------
@@ -169,11 +172,11 @@ def extended(name: str, gathered: Gathered, catalogue: Catalogue, *, read: Reade
             at = page.lines.index(known[key])
             begin = min(begin, len(known[key].line.positions) // SEGMENT)
             _check_order(known[key].line, new, catalogue)
-            grown = _Growing(known[key], page.measure.exact, family, partial(pieces.of, at))
+            grown = _Growing(known[key], page.measure.exact, limits, partial(pieces.of, at))
             grown.by(new)
         else:
             begin = 0
-            steps = _all_steps(new, exact=page.measure.exact, family=family)
+            steps = _all_steps(new, exact=page.measure.exact, limits=limits)
             page.lines.append(PageLine(new, 0, _latest(new.numbers), steps))
     passed = {number: pieces.lines(number) for number in range(begin, head["segments"])}
     return page, _files(page, begin, passed, head["versions"][:begin])
@@ -193,15 +196,9 @@ class _Pieces:
             self._known[number] = from_script(self._read(segment_key(self._name, number)))["lines"]
         return self._known[number]
 
-    def of(self, line: int, number: int, *, ends: bool = True) -> np.ndarray | None:
-        entry = self.lines(number).get(str(line))
-        if entry is None:
-            return None
-        value = unpack(entry["v"])
-        if not ends:
-            return value[None]
-        empty = np.full_like(value, np.nan)
-        return np.stack([value, *(unpack(entry[end]) if end in entry else empty for end in ("lo", "hi"))])
+    def of(self, line: int, number: int) -> dict[str, Any] | None:
+        entry: dict[str, Any] | None = self.lines(number).get(str(line))
+        return entry
 
 
 def _read_line(raw: Mapping[str, Any], values: list[list[str]]) -> PageLine:
@@ -236,60 +233,83 @@ def _check_order(line: Line, new: Line, catalogue: Catalogue) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Growing:
-    """A line that new columns are put behind; its last two pieces are read for it."""
+    """A line that new columns are put behind; its last piece is read for it, and the values of the one before."""
 
     one: PageLine
     exact: bool
-    family: int
+    limits: SeriesLimits
     piece: Piece
 
     def by(self, new: Line) -> None:
         one, line = self.one, self.one.line
         count = len(line.positions)
-        first = max(0, count // SEGMENT - 1)
+        last = count // SEGMENT
         rows = {cell: at for at, cell in enumerate(line.cells)}
         places = np.array([rows.setdefault(cell, len(rows)) for cell in new.cells], dtype=int)
-        tail = _numbers(self.piece, first, (count - 1) // SEGMENT, len(rows))
         added = np.full((3, len(rows), len(new.positions)), np.nan)
         added[:, places] = new.numbers
         line.cells = list(rows)
         line.positions += new.positions
         line.environments += new.environments
         line.notes |= {count + at: note for at, note in new.notes.items()}
-        line.numbers = np.concatenate([tail, added], axis=2)
-        one.first = first * SEGMENT
+        line.numbers = np.concatenate([_numbers(self.piece(last), len(rows), count % SEGMENT), added], axis=2)
+        one.first = last * SEGMENT
         one.latest = _latest(added, one.latest)
-        self._look(self._chosen(len(new.positions)), first)
+        tail = _Tail(max(0, last - 1), self._behind(line.numbers[0], last - 1))
+        self._look(self._chosen(tail, len(new.positions)), tail)
         moved = {(int(places[row]), count + at): ends for (row, at), ends in new.moved.items()}
-        one.steps = _with_moved(one.steps, _moved(line.numbers[0], moved, one.first))
+        one.steps = _with_moved(one.steps, _moved(tail.values, moved, tail.begin))
 
-    def _chosen(self, added: int) -> np.ndarray:
+    def _behind(self, values: np.ndarray, number: int) -> np.ndarray:
+        """Put values behind those of the piece before."""
+        before = self.piece(number) if number >= 0 else None
+        return values if before is None else np.concatenate([_values(before, range(len(values))), values], axis=1)
+
+    def _chosen(self, tail: _Tail, added: int) -> np.ndarray:
         """Choose the rows whose steps may be others now: the end of the row looks like one, or has one."""
         one = self.one
-        tail = one.line.numbers[0].copy()
-        recent = np.zeros(len(tail), dtype=bool)
+        values = tail.values.copy()
+        recent = np.zeros(len(values), dtype=bool)
         for step in one.steps:
-            tail[step.row, : max(0, step.column - one.first)] = np.nan
+            values[step.row, : max(0, step.column - tail.begin)] = np.nan
             recent[step.row] |= step.column >= len(one.line.positions) - RECENT and not self.exact
-        moved = may_have_changed_at_the_end(tail, added=added, exact=self.exact, family=self.family)
+        moved = may_have_changed_at_the_end(values, added=added, exact=self.exact, family=self.limits.family)
         return np.flatnonzero(recent | moved)
 
-    def _look(self, rows: np.ndarray, first: int) -> None:
+    def _look(self, rows: np.ndarray, tail: _Tail) -> None:
         if not len(rows) or (self.one.line.key.startswith(JUDGED) and not self.exact):
             return
         one = self.one
-        values = one.line.numbers[0]
-        if first:
-            older = _numbers(partial(self.piece, ends=False), 0, first - 1, len(values))[0]
-            values = np.concatenate([older, values], axis=1)
-        again = find_steps(values, exact=self.exact, family=self.family, rows=rows.tolist())
-        chosen = set(rows.tolist())
-        kept = [step for step in one.steps if step.row not in chosen]
+        older = [entry for number in range(tail.number) if (entry := self.piece(number)) is not None]
+        chosen = rows.tolist()
+        values = np.concatenate([*(_values(entry, chosen) for entry in older), tail.values[rows]], axis=1)
+        found = find_steps(values, exact=self.exact, limits=self.limits)
+        again = [replace(step, row=chosen[step.row]) for step in found]
+        kept = [step for step in one.steps if step.row not in set(chosen)]
         one.steps = sorted([*kept, *again], key=lambda step: (step.row, step.column))
 
 
-def _numbers(piece: Piece, begin: int, last: int, rows: int) -> np.ndarray:
-    """Read pieces; cells that came later have none in the earlier ones."""
-    read = [found for number in range(begin, last + 1) if (found := piece(number)) is not None]
-    padded = [np.pad(one, ((0, 0), (0, rows - one.shape[1]), (0, 0)), constant_values=np.nan) for one in read]
-    return np.concatenate(padded, axis=2) if padded else np.full((3, rows, 0), np.nan)
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The values of the last two pieces of a line: what its end is judged by."""
+
+    number: int
+    values: np.ndarray
+
+    @property
+    def begin(self) -> int:
+        """Its first column."""
+        return self.number * SEGMENT
+
+
+def _values(entry: Mapping[str, Any], rows: Sequence[int]) -> np.ndarray:
+    """Read values of one piece; cells that came later have none in it."""
+    return unpack_rows(entry["v"], rows)
+
+
+def _numbers(entry: Mapping[str, Any] | None, rows: int, columns: int) -> np.ndarray:
+    """Read values of one piece, with their ends."""
+    nothing = np.full((rows, columns), np.nan)
+    every = range(rows)
+    read = [unpack_rows(entry[name], every) if entry and name in entry else nothing for name in ("v", "lo", "hi")]
+    return np.stack(read)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["from_script", "pack", "to_script", "unpack"]
+__all__ = ["from_script", "pack", "to_script", "unpack", "unpack_rows"]
 
 # A page that lies in a folder may load scripts and nothing else.
 _HEAD, _TAIL = 'zbench("', ");\n"
@@ -106,12 +106,55 @@ def unpack(packed: Mapping[str, Any]) -> np.ndarray:
     numpy.ndarray
         The matrix, in double precision.
     """
-    numbers = np.frombuffer(base64.b64decode(packed["data"]), dtype=f"<{packed['type']}").astype(float)
-    if "at" in packed:
-        places = np.frombuffer(base64.b64decode(packed["at"]), dtype="<u4")
-        lengths = np.diff(np.append(places, packed["shape"][0] * packed["shape"][1]))
-        numbers = np.repeat(numbers, lengths)
-    return numbers.reshape(packed["shape"])
+    return unpack_rows(packed, range(packed["shape"][0]))
+
+
+def unpack_rows(packed: Mapping[str, Any], rows: Sequence[int]) -> np.ndarray:
+    """Read some rows of what `pack` wrote down; of the others nothing is decoded.
+
+    Parameters
+    ----------
+    packed
+        What it returned.
+    rows
+        Their numbers, ascending; what lies beyond the last row is NaN.
+
+    Returns
+    -------
+    numpy.ndarray
+        The rows, in double precision.
+    """
+    count, width = packed["shape"]
+    found = np.full((len(rows), width), np.nan)
+    places = np.frombuffer(base64.b64decode(packed["at"]), dtype="<u4") if "at" in packed else None
+    for begin, end in _runs([row for row in rows if row < count]):
+        first, last = begin * width, end * width
+        low, high = (first, last) if places is None else np.searchsorted(places, (first, last)).tolist()
+        numbers = _decoded(packed["data"], packed["type"], low, high)
+        if places is not None:
+            numbers = np.repeat(numbers, np.diff(np.append(places[low:high], last)))
+        at = rows.index(begin)
+        found[at : at + end - begin] = numbers.reshape(-1, width)
+    return found
+
+
+def _runs(rows: Sequence[int]) -> list[tuple[int, int]]:
+    """Put rows that follow one another together; first and end of each run."""
+    runs: list[tuple[int, int]] = []
+    for row in rows:
+        if runs and runs[-1][1] == row:
+            runs[-1] = (runs[-1][0], row + 1)
+        else:
+            runs.append((row, row + 1))
+    return runs
+
+
+def _decoded(text: str, kind: str, begin: int, end: int) -> np.ndarray:
+    """Read the numbers of a stretch; four letters stand for three bytes."""
+    size = np.dtype(kind).itemsize
+    first, last = begin * size, end * size
+    data = base64.b64decode(text[first // 3 * 4 : -(-last // 3) * 4])
+    return np.frombuffer(data, dtype=f"<{kind}", count=end - begin, offset=first % 3)
 
 
 def _text(numbers: np.ndarray) -> str:

@@ -44,6 +44,8 @@ class Manifest:
         What traces there are.
     family
         Number of lines that were searched for steps together.
+    limits
+        What their steps were held against, for `zbench.report.site.encode.unpack`.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Manifest:
     made: str = ""
     traces: list[dict[str, Any]] = field(default_factory=list)
     family: int = 1
+    limits: dict[str, Any] = field(default_factory=dict)
 
 
 class Folder:

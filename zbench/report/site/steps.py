@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zbench.report.site.nouns import Step
+from zbench.stats.step_limits import SeriesLimits
 from zbench.stats.steps import exact_steps, repeated_steps, series_steps
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from zbench.stats.step_search import Step as Found
 
-__all__ = ["RECENT", "family_of", "find_steps", "may_have_changed", "may_have_changed_at_the_end"]
+__all__ = ["RECENT", "family_of", "find_steps", "limits_for", "may_have_changed", "may_have_changed_at_the_end"]
 
 # Columns within which a step may still move when a number is added.
 RECENT = 12
@@ -48,12 +49,32 @@ def family_of(cells: int) -> int:
     return int(10 ** math.ceil(math.log10(max(cells, 1))))
 
 
+def limits_for(family: int, table: np.ndarray | None = None) -> SeriesLimits:
+    """Make the limits of all steps of the site.
+
+    Parameters
+    ----------
+    family
+        Of `family_of`.
+    table
+        Of those that were made for it before.
+
+    Returns
+    -------
+    SeriesLimits
+        For `find_steps`.
+    """
+    limits = SeriesLimits(error=_ERROR, family=family)
+    if table is not None:
+        limits.table = table
+    return limits
+
+
 def find_steps(
     values: np.ndarray,
     *,
     exact: bool,
-    family: int,
-    rows: Sequence[int] | None = None,
+    limits: SeriesLimits,
     samples: Mapping[int, Sequence[Sequence[float]]] | None = None,
 ) -> list[Step]:
     """Find the steps of each row.
@@ -64,10 +85,8 @@ def find_steps(
         A row for each cell, a column for each position in order; what is not finite is a gap.
     exact
         Whether every difference is a step.
-    family
-        Of `family_of`.
-    rows
-        Look at these only.
+    limits
+        Of `limits_for`.
     samples
         By row and column, the numbers that were taken in interleaved rounds, where there are any.
 
@@ -77,17 +96,18 @@ def find_steps(
         Row by row, in order.
     """
     rounds = samples or {}
-    chosen = np.arange(len(values)) if rows is None else np.asarray(rows, dtype=int)
-    looked = chosen[may_have_changed(values[chosen], exact=exact, family=family)].tolist() if len(chosen) else []
+    looked = np.flatnonzero(may_have_changed(values, exact=exact, family=limits.family)).tolist() if len(values) else []
     steps: list[Step] = []
-    for row in sorted({*looked, *(row for row in rounds if row in set(chosen.tolist()))}):
+    for row in sorted({*looked, *rounds}):
         numbers = np.where(np.isfinite(values[row]), values[row], np.nan).astype(float)
         if exact:
             found = exact_steps(numbers.tolist())
         elif row in rounds:
-            found = repeated_steps(_by_round(rounds[row]), error=_ERROR, family=family, min_effect=_SMALLEST)
+            found = repeated_steps(
+                _by_round(rounds[row]), error=limits.error, family=limits.family, min_effect=_SMALLEST
+            )
         else:
-            found = series_steps(numbers.tolist(), error=_ERROR, family=family, min_effect=_SMALLEST)
+            found = series_steps(numbers.tolist(), limits=limits, min_effect=_SMALLEST)
         steps.extend(_told(row, numbers, found))
     return steps
 
