@@ -77,7 +77,7 @@ def exact_steps(values: Sequence[float | None]) -> tuple[Step, ...]:
 
 
 def series_steps(
-    values: Sequence[float | None],
+    values: Sequence[float | None] | npt.NDArray[np.float64],
     *,
     error: float = 0.01,
     family: int = 1,
@@ -104,16 +104,16 @@ def series_steps(
     tuple of Step
         In order; none in a series of fewer than ten values.
     """
-    known = [(place, value) for place, value in _known(values) if value > 0]
-    if len(known) < 2 * _FEWEST:
+    numbers = np.asarray(values, dtype=float)
+    places = np.flatnonzero(np.isfinite(numbers) & (numbers > 0))
+    if len(places) < 2 * _FEWEST:
         return ()
-    logs = np.log([value for _, value in known])
+    logs = np.log(numbers[places])
     spread = _spread(logs)
     if not spread:
         # Nothing moves but at steps.
-        return tuple(step for step in exact_steps(values) if is_large(step.ratio.estimate, min_effect))
+        return tuple(step for step in exact_steps(numbers.tolist()) if is_large(step.ratio.estimate, min_effect))
     drawn = _drawn_in(logs, spread)
-    places = np.array([place for place, _ in known])
     series = Levels(
         values=drawn,
         weights=np.ones(drawn.size),
@@ -200,7 +200,8 @@ def _spread(values: npt.NDArray[np.float64], *, tails: bool = False) -> float:
 
 def _drawn_in(values: npt.NDArray[np.float64], spread: float) -> npt.NDArray[np.float64]:
     """Draw what is far from the running median towards it: a median of nine follows a step and no outlier."""
-    running = np.median(np.lib.stride_tricks.sliding_window_view(values, 2 * _REACH + 1), axis=1)
+    # Sorting a few numbers is several times as fast as numpy.median.
+    running = np.sort(np.lib.stride_tricks.sliding_window_view(values, 2 * _REACH + 1), axis=1)[:, _REACH]
     # At the ends the last whole window decides: fewer values would follow outliers.
     running = np.pad(running, _REACH, mode="edge")
     return np.asarray(running + np.clip(values - running, -_CLIP * spread, _CLIP * spread), dtype=np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from zbench.report.site.nouns import Position
 
@@ -15,7 +15,12 @@ __all__ = ["Commits", "commit_address"]
 
 _SHOW = re.compile(r'"show_commit_url"\s*:\s*"(https?://[^"]+)"')
 _TAG = re.compile(r"\btag: ([^,]+)")
+_HASH = re.compile(r"[0-9a-f]+")
 _LONGEST = 100
+# So many commits are asked for one by one.
+_FEW = 4
+# Date, tag and first line of the message.
+_Told: TypeAlias = "tuple[int, str, str]"
 
 
 def commit_address(repository: Path) -> str:
@@ -52,7 +57,7 @@ class Commits:
     def __init__(self, repository: Path, address: str) -> None:
         self._repository, self._address = repository, address
         self._positions: dict[str, Position] = {}
-        self._told: dict[str, tuple[int, str, str]] | None = None
+        self._told: dict[str, _Told] | None = None
 
     def position(self, commit: str, date_ms: int | None = None) -> Position:
         """Tell where a commit stands.
@@ -70,9 +75,7 @@ class Commits:
             The same for the same commit.
         """
         if commit not in self._positions:
-            if self._told is None:
-                self._told = _log(self._repository)
-            date, tag, subject = self._told.get(commit, (0, "", ""))
+            date, tag, subject = self._tell(commit)
             date = date if date_ms is None else date_ms
             self._positions[commit] = Position(
                 axis="commit",
@@ -85,10 +88,21 @@ class Commits:
             )
         return self._positions[commit]
 
+    def _tell(self, commit: str) -> _Told:
+        """Ask git for one commit while there are few; a repository may have many more than have results."""
+        if not _HASH.fullmatch(commit):
+            # Whatever else a result file says is no word for git.
+            return 0, "", ""
+        if self._told is None and len(self._positions) < _FEW:
+            told = _log(self._repository, "--no-walk", commit)
+        else:
+            told = self._told = _log(self._repository, "--all") if self._told is None else self._told
+        return told.get(commit, (0, "", ""))
 
-def _log(repository: Path) -> dict[str, tuple[int, str, str]]:
-    """Ask git for date, tag and first line of every commit."""
-    command = ["git", "-C", str(repository), "log", "--all", "--format=%H%x00%ct%x00%D%x00%s"]
+
+def _log(repository: Path, *which: str) -> dict[str, _Told]:
+    """Ask git for date, tag and first line of commits."""
+    command = ["git", "-C", str(repository), "log", "--format=%H%x00%ct%x00%D%x00%s", *which, "--"]
     try:
         done = subprocess.run(command, capture_output=True, check=True)  # noqa: S603 - fixed command
     except (OSError, subprocess.CalledProcessError):

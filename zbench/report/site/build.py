@@ -283,7 +283,7 @@ class _Growing:
         older = [entry for number in range(tail.number) if (entry := self.piece(number)) is not None]
         chosen = rows.tolist()
         values = np.concatenate([*(_values(entry, chosen) for entry in older), tail.values[rows]], axis=1)
-        found = find_steps(values, exact=self.exact, limits=self.limits)
+        found = find_steps(values, exact=self.exact, limits=self.limits, every=True)
         again = [replace(step, row=chosen[step.row]) for step in found]
         kept = [step for step in one.steps if step.row not in set(chosen)]
         one.steps = sorted([*kept, *again], key=lambda step: (step.row, step.column))

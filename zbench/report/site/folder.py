@@ -193,7 +193,7 @@ class Folder:
     def _put(self, place: Path, content: bytes) -> None:
         path = self._path / place
         try:
-            if path.is_file() and path.read_bytes() == content:
+            if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
                 self._kept += 1
                 return
             path.parent.mkdir(parents=True, exist_ok=True)

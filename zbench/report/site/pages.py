@@ -194,14 +194,23 @@ def _line_head(one: PageLine, values: Sequence[dict[str, int]], *, single: bool)
         # Machines and packages seldom change along a line.
         "environments": line.environments[0] if len(set(line.environments)) == 1 else line.environments,
         "positions": line.positions,
-        "cells": [
-            [known.setdefault(text, len(known)) for text, known in zip(cell, values, strict=True)]
-            for cell in line.cells
-        ],
+        "cells": _coded(line.cells, values),
         "latest": pack(one.latest, single=single),
         "steps": [[_short(number) for number in _step_fields(step)] for step in one.steps],
         "notes": sorted(line.notes.items()),
     }
+
+
+def _coded(cells: Sequence[Sequence[str]], values: Sequence[dict[str, int]]) -> list[Sequence[int]]:
+    """Write each parameter as its number among those that were met so far, one parameter after the other."""
+    if not values:
+        return [()] * len(cells)
+    columns = []
+    for texts, known in zip(zip(*cells, strict=True), values, strict=True):
+        for text in dict.fromkeys(texts):
+            known.setdefault(text, len(known))
+        columns.append([known[text] for text in texts])
+    return list(zip(*columns, strict=True))
 
 
 def _short(number: float) -> float | None:
