@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -69,6 +68,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._made: set[Path] = set()
         self._written = self._kept = 0
 
     @property
@@ -193,16 +193,26 @@ class Folder:
     def _put(self, place: Path, content: bytes) -> None:
         path = self._path / place
         try:
-            if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+            if _holds(path, content):
                 self._kept += 1
                 return
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.parent not in self._made:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._made.add(path.parent)
             # Not written through to the disk, one by one: a site that a crash cuts short is made anew. What it leaves
             # ends as all data does, so that `keep` removes it.
             beside = path.with_name(f".{os.getpid()}.{path.name}")
             beside.write_bytes(content)
-            shutil.move(beside, path)
+            beside.replace(path)
         except OSError as error:
             msg = f"A site needs a folder that can be written: {str(path)!r} cannot ({error}). Choose another."
             raise ResultsError(msg) from error
         self._written += 1
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Ask whether a file holds what would be written; most that do not are of another size."""
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except FileNotFoundError:
+        return False

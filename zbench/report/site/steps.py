@@ -228,10 +228,11 @@ def _levels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Take logarithms, let gaps last as the number before them, and take lone outliers away; with the noise."""
     known = np.isfinite(values) & (values > 0)
     logs = np.log(np.where(known, values, 1.0))
-    if not known.all():
-        at = np.maximum.accumulate(np.where(known, np.arange(values.shape[1]), 0), axis=1)
-        first = known.argmax(axis=1)[:, None]
-        logs = np.take_along_axis(logs, np.maximum(at, first), axis=1)
+    gaps = np.flatnonzero(~known.all(axis=1))
+    if len(gaps):
+        at = np.maximum.accumulate(np.where(known[gaps], np.arange(values.shape[1]), 0), axis=1)
+        first = known[gaps].argmax(axis=1)[:, None]
+        logs[gaps] = np.take_along_axis(logs[gaps], np.maximum(at, first), axis=1)
     # Sorting them all is several times as fast as numpy.median.
     moves = np.sort(np.abs(np.diff(logs, axis=1)), axis=1)
     middle = moves.shape[1] // 2
