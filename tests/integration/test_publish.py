@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from zbench.cli import main
 from zbench.errors import ResultsError
 from zbench.harness.publish import default_sources, publish
+from zbench.harness.publish.commits import Commits
 from zbench.harness.publish.generated import GeneratedHistory
 from zbench.model import Comparison, Environment, Request, Trace, Verdict
 from zbench.report.gate.nouns import GateCell, GateReport
@@ -213,7 +215,7 @@ def test_what_a_killed_publication_left_half_written_is_removed(history, tmp_pat
     with pytest.MonkeyPatch.context() as patch:
         # Another process, which ends between writing a file of data and giving it its name.
         patch.setattr("zbench.report.site.folder.os.getpid", lambda: 1)
-        patch.setattr("zbench.report.site.folder.shutil.move", _end_in_data)
+        patch.setattr("zbench.report.site.folder.Path.replace", _end_in_data)
         with pytest.raises(KeyboardInterrupt):
             publish([history / "results"], site, repository=history)
     assert [path for path in (site / "data").rglob(".*") if path.is_file()]
@@ -224,7 +226,7 @@ def test_what_a_killed_publication_left_half_written_is_removed(history, tmp_pat
 def _end_in_data(source, target):
     if "data" in target.parts:
         raise KeyboardInterrupt
-    source.replace(target)
+    return shutil.move(source, target)
 
 
 @pytest.mark.parametrize(
@@ -443,6 +445,36 @@ def test_without_results_there_is_no_site(tmp_path):
     with pytest.raises(ResultsError, match=r"there are none.*notes\.json"):
         publish([tmp_path / "notes.json"], tmp_path / "site", repository=tmp_path)
     assert not (tmp_path / "site").exists()
+
+
+def test_one_commit_more_is_published_without_scipy(long_history, tmp_path):
+    *_, last = files(long_history)
+    aside, site = shutil.move(last, tmp_path / "aside"), tmp_path / "site"
+    publish([long_history / "results"], site, repository=long_history)
+    shutil.move(aside, last)
+    # It takes as long to import as all else that is to be done.
+    code = (
+        "import sys; from pathlib import Path; from zbench.harness.publish import publish; "
+        "results, site, repository = map(Path, sys.argv[1:]); "
+        "print(publish([results], site, repository=repository).added, 'scipy' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(long_history / "results"), str(site), str(long_history)]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.split() == ["True", "False"]
+    assert told(site)
+
+
+def test_a_commit_that_is_none_is_no_word_for_git(history):
+    (history / "loot").write_text("kept", encoding="utf-8")
+    assert Commits(history, "").position(f"--output={history / 'loot'}").subject == ""
+    assert (history / "loot").read_text(encoding="utf-8") == "kept"
+
+
+def test_few_commits_are_told_as_many_are(history):
+    hashes = [json.loads(path.read_text(encoding="utf-8"))["commit_hash"] for path in files(history)]
+    commits = Commits(history, "")
+    assert [commits.position(each) for each in hashes] == [Commits(history, "").position(each) for each in hashes]
+    assert commits.position(hashes[3]).subject == "Change number 3"
+    assert commits.position("0" * 40).subject == Commits(history, "").position("0" * 40).subject == ""
 
 
 def test_commits_have_tags_messages_and_addresses(history, tmp_path):

@@ -15,8 +15,10 @@ from zbench.model import Environment
 from zbench.report.site.study import PublishFindings, Run, publish_page
 
 FINDINGS = PublishFindings(
-    series=10_000, commits=1000, input_bytes=2**30, site_bytes=2**27, index_bytes=2**18, full=Run(40.0, 2**30),
-    incremental=Run(1.5, 2**28), nothing=Run(0.5, 2**27), date="2026-01-01",
+    series=10_000, commits=1000, input_bytes=2**30, site_bytes=2**27, index_bytes=2**18,
+    turns=[(Run(1.2, 2**27), Run(40.0, 2**30)), (Run(1.5, 2**28), Run(40.0, 2**29)),
+           (Run(4.0, 2**27), Run(50.0, 2**29))],
+    nothing=Run(0.5, 2**27), date="2026-01-01",
     pairs=[(250, Run(20.0, 2**28), Run(2.0, 2**27)), (1000, Run(60.0, 2**29), Run(4.0, 2**28))],
     views=[View(name="overview", seconds=(0.4, 0.5, 0.6), transferred_bytes=400_000, requests=4),
            View(name="a benchmark", seconds=(1.1, 2.5, 1.2), transferred_bytes=2_000_000, requests=12)],
@@ -29,7 +31,11 @@ def test_the_page_says_what_is_measured_and_what_is_not():
     page = publish_page(FINDINGS)
     # 60 s for a tenth of the series.
     assert "**`zbench publish` is 15.0 times as fast as `asv publish` (extrapolated from 1,000 series; aim 10)" in page
-    assert "3.8% of the full time (aim 5%)" in page
+    # The ratio of each turn; the slowest commit of all was added while all of it took longer, too.
+    assert "3.8% [3.0%, 8.0%] of the full time (aim 5%)" in page
+    assert "| all | 40.0 | 1.0 GiB |" in page
+    assert "| one commit more | 1.50 | 256.0 MiB |" in page
+    assert "which holds the median with 75%" in page
     assert "it would take 600 s" in page
     assert "The first view takes 0.500 s" in page
     assert "the slowest view, a benchmark, 2.50 s (aim 3 s)" in page

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zbench.model import Environment
-from zbench.report.site.encode import from_script, pack, to_script, unpack
+from zbench.report.site.encode import from_script, pack, to_script, unpack, unpack_rows
 from zbench.report.site.index import MOST_CHANGES, group_fields, index_of, read_group
 from zbench.report.site.lines import gather, joined
 from zbench.report.site.metrics import measure_of, measure_of_asv
@@ -14,6 +14,7 @@ from zbench.report.site.nouns import Batch, Position, Step
 from zbench.report.site.pages import Page, PageLine, groups_of, page_name
 from zbench.report.site.registry import Catalogue
 from zbench.report.site.steps import family_of, find_steps, limits_for, may_have_changed, may_have_changed_at_the_end
+from zbench.stats.step_limits import limits_of
 from zbench.stats.steps import series_steps
 
 NAN = float("nan")
@@ -39,6 +40,18 @@ def test_counts_keep_every_digit_and_times_seven():
     number = np.array([[123456789012.0]])
     assert unpack(pack(number, single=False))[0, 0] == 123456789012
     assert unpack(pack(number, single=True))[0, 0] == pytest.approx(123456789012, rel=1e-7)
+
+
+@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize("still", [True, False])
+@pytest.mark.parametrize("rows", [[], [0], [3], [0, 1, 4], [1, 2, 4], [2, 5, 6], [7]])
+def test_some_rows_come_back_as_they_do_with_the_others(rng, rows, still, single):
+    # Rows of seven columns end in the middle of what four letters of base64 stand for.
+    matrix = np.repeat(rng.normal(size=(5, 1)), 7, axis=1) if still else rng.normal(size=(5, 7))
+    packed = pack(matrix, single=single)
+    assert ("at" in packed) == still
+    behind = np.full((3, 7), np.nan)
+    np.testing.assert_array_equal(unpack_rows(packed, rows), np.concatenate([unpack(packed), behind])[rows])
 
 
 def test_numbers_that_stay_cost_little():
@@ -250,6 +263,16 @@ def test_rounds_of_a_sweep_step_at_a_single_release(rng):
     (step,) = find_steps(values, exact=False, limits=limits_for(10), samples=rounds)
     assert (step.row, step.column) == (0, 2)
     assert find_steps(values, exact=False, limits=limits_for(10)) == []
+
+
+def test_limits_that_were_kept_are_those_that_would_be_made(rng):
+    made, values = limits_for(100), noisy(rng, 300, steps=[(150, 1.1)])
+    found = find_steps(values[None], exact=False, limits=made)
+    assert len(found) == 1
+    kept = limits_for(100, unpack(pack(made.table, single=False)))
+    assert kept.of(300) == made.of(300) == limits_of(0.01 / 100, 300, 200.0)
+    assert find_steps(values[None], exact=False, limits=kept) == found
+    assert kept.of(1000) == limits_of(0.01 / 100, 1000, 2000 / 3)
 
 
 def test_a_family_grows_in_tens():
