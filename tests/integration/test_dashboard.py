@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from sweep_history import write_sweep
 
 from zbench.harness.publish import publish
 from zbench.harness.publish.generated import GeneratedHistory
@@ -167,6 +168,16 @@ def test_the_overview_tells_the_newest_first_and_is_filtered_by_its_address(open
     assert rows(again).all_inner_texts() == told
     again.get_by_label("Find").fill("no such name")
     assert rows(again).count() == 0
+
+
+def test_a_release_is_not_blamed_alone_where_other_packages_moved_too(browser, tmp_path, rng):
+    publish([write_sweep(tmp_path / "sweep", rng)], tmp_path / "site", repository=tmp_path)
+    page = browser.new_page()
+    for view in ("#/", "#/b/zarr-releases.read_whole.requests.by-release"):
+        page.goto((tmp_path / "site" / "index.html").as_uri() + view)
+        since = page.locator("table.changes td[data-label=Since]").first
+        assert since.inner_text().split() == ["3.0.0", "with", "numcodecs", "0.13.1", "→", "0.14.1"]
+    page.close()
 
 
 def test_a_benchmark_is_laid_out_by_its_parameters(opened):

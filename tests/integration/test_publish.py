@@ -11,18 +11,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from sweep_history import CELL, ENVIRONMENT, write_sweep
 
 from zbench.cli import main
 from zbench.errors import ResultsError
 from zbench.harness.publish import default_sources, publish
 from zbench.harness.publish.commits import Commits
 from zbench.harness.publish.generated import GeneratedHistory
-from zbench.model import Comparison, Environment, Request, Trace, Verdict
+from zbench.model import Comparison, Request, Trace, Verdict
 from zbench.report.gate.nouns import GateCell, GateReport
 from zbench.report.gate.record import gate_json
 from zbench.report.site.encode import from_script, unpack
 from zbench.report.site.pages import SEGMENT
-from zbench.results import Row, Table, environment_id, write_table
+from zbench.results import Row, Table, write_table
 from zbench.results.traces import StoredTrace, read_trace, write_trace
 
 COMMITS = 24
@@ -292,39 +293,10 @@ def test_one_history_given_twice_is_there_once(made, tmp_path):
     assert (done.cells, done.columns) == (250, COMMITS)
 
 
-ENVIRONMENT = Environment(
-    machine="box", os="Linux", cpu="a cpu", cores=2, memory_bytes=1, python="3.11.9", packages=(("zarr", "2.16.0"),),
-    threads=(), filesystem="ext4",
-)  # fmt: skip
-CELL = {"source": "zbench", "dataset": "tomogram", "engine": "zarr-python", "store": "local", "layout": "v2-c64",
-        "chain": "none"}  # fmt: skip
-
-
 @pytest.fixture
 def sweep(tmp_path, rng):
-    """Three releases and one that could not be had; reading becomes three times slower, and chattier, with 3.0.0."""
-    folder = tmp_path / "sweep" / "zarr" / "history"
-    releases = {"2.16.0": 1.0, "2.18.7": 1.0, "3.0.0": 3.0}
-    rows, environments, points = [], {}, []
-    for release, factor in releases.items():
-        environment = replace(ENVIRONMENT, packages=(("numpy", "1.26.4"), ("zarr", release)))
-        identity = environment_id(environment)
-        environments[identity] = environment
-        samples = tuple((0.01 * factor * np.exp(0.02 * rng.normal(size=6))).tolist())
-        place = CELL | {"run": f"zarr=={release}", "environment": identity, "pattern": "read_whole"}
-        rows.append(Row(**place, metric="wall_time", unit="s", value=float(np.median(samples)), samples=samples,
-                        cache_state="warm", processes=6))  # fmt: skip
-        rows.append(Row(**place, metric="requests", unit="requests", value=10 * factor))
-        points.append({"run": f"zarr=={release}", "release": release, "gap": "", "pins": []})
-    # Beside the releases stands another library, as sweeps keep one for comparison.
-    rows.append(replace(rows[0], run="tensorstore==0.1.86"))
-    beside = [{"run": "tensorstore==0.1.86", "release": "0.1.86", "gap": "", "pins": []}]
-    points.insert(2, {"run": "zarr==2.99", "release": "2.99", "gap": "it cannot be installed", "pins": []})
-    write_table(folder / "results.json", Table(tuple(rows), environments))
-    raw = {"schema_version": 1, "kind": "sweep", "axis": "zarr", "dataset": "tomogram", "points": points}
-    raw["references"] = beside
-    (folder / "history.json").write_text(json.dumps(raw), encoding="utf-8")
-    return folder
+    """A sweep over three releases and one that could not be had."""
+    return write_sweep(tmp_path / "sweep", rng)
 
 
 def test_a_sweep_is_a_line_of_releases_with_its_gaps_and_steps(sweep, tmp_path):
@@ -342,6 +314,10 @@ def test_a_sweep_is_a_line_of_releases_with_its_gaps_and_steps(sweep, tmp_path):
         assert len({line["environments"][at] for at in (0, 1, 3)}) == 3
     changes = [dict(zip(index["changeFields"], told, strict=True)) for told in index["changes"]]
     assert [change["worse"] for change in changes] == [1, 1]
+    for change in changes:
+        places = change["before_environment"], change["environment"]
+        told = [index["environments"][place]["packages"] for place in places]
+        assert [(one["zarr"], one["numcodecs"]) for one in told] == [("2.18.7", "0.13.1"), ("3.0.0", "0.14.1")]
     assert next(position[6] for position in index["positions"] if position[3] == "3.0.0").endswith("v3.0.0")
 
 

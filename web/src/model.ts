@@ -62,6 +62,8 @@ export interface Change {
   low: number;
   high: number;
   row: number;
+  environment: number;
+  before_environment: number;
 }
 
 export interface TraceSummary {

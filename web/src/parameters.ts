@@ -1,6 +1,6 @@
 // Parameters: what tells curves apart, and which of them become rows, columns and colours.
 
-import type { Curve, Index } from "./model";
+import type { Curve, Environment, Index } from "./model";
 
 const LAYOUT = /^v([23])-c([^-]+)(?:-s([^-]+))?((?:-[a-z]+=[^-]+)*)$/;
 export const collator = new Intl.Collator("en", { numeric: true });
@@ -118,4 +118,15 @@ export function facetsOf(curves: Curve[], parameters: Map<string, string[]>, rol
     facets.set(id, facet);
   }
   return [...facets.values()].sort((a, b) => collator.compare(a.row, b.row) || collator.compare(a.column, b.column));
+}
+
+const facts = (one: Environment): Record<string, string> => ({
+  processor: one.cpu, cores: String(one.cores), system: one.os, python: one.python, filesystem: one.filesystem, ...one.threads, ...one.packages,
+});
+
+/** What differs between two environments, by name. */
+export function differencesOf(before: Environment, after: Environment): { name: string; from: string; to: string }[] {
+  const [from, to] = [facts(before), facts(after)];
+  const names = [...new Set([...Object.keys(from), ...Object.keys(to)])].sort(collator.compare);
+  return names.filter((name) => (from[name] ?? "") !== (to[name] ?? "")).map((name) => ({ name, from: from[name] || "none", to: to[name] || "none" }));
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "Folder", "Manifest"]
 
 # Raised when files of before can no longer be gone on with.
-FORMAT = 1
+FORMAT = 2
 _MANIFEST = "manifest.json"
 _ASSETS = ("app.js", "app.css", "LICENSES.md")
 

@@ -168,6 +168,8 @@ class Group:
         Ends of the interval of the cell in the middle.
     row
         That cell.
+    environment, before_environment
+        Ids of the environments that it was measured in at both positions: what else moved.
     """
 
     page: str
@@ -183,3 +185,5 @@ class Group:
     low: float
     high: float
     row: int
+    environment: int
+    before_environment: int

@@ -264,6 +264,8 @@ def _group(page: Page, number: int, steps: list[Step], alive: int) -> Group:
         low=middle.low,
         high=middle.high,
         row=middle.row,
+        environment=line.environments[middle.column],
+        before_environment=line.environments[middle.before_column],
     )
 
 
