@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zbench.errors import ResultsError
-from zbench.harness.publish.source import Source
+from zbench.harness.publish.source import GATE, Source
 from zbench.model import Environment, Verdict
 from zbench.report.gate.record import read_gate
 from zbench.report.site.lines import JUDGED
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from zbench.harness.publish.commits import Commits
     from zbench.report.gate.nouns import GateCell, GateReport
 
-__all__ = ["GATE", "GateSource"]
-
-GATE = "gate.json"
+__all__ = ["GateSource"]
 _MOVED = (Verdict.SLOWER, Verdict.FASTER)
 
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from zbench.report.site.nouns import Batch
     from zbench.results.traces import StoredTrace
 
-__all__ = ["Source", "TraceSource", "result_files"]
+__all__ = ["GATE", "HISTORY", "Source", "TraceSource", "result_files"]
+
+# Names of the files that gates and sweeps leave.
+GATE = "gate.json"
+HISTORY = "history.json"
 
 
 def result_files(folder: Path) -> Iterator[Path]:

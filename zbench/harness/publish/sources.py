@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zbench.harness.publish.asv_source import ASV_INDEX, AsvSource
-from zbench.harness.publish.gate_source import GATE, GateSource
-from zbench.harness.publish.source import TraceSource, result_files
-from zbench.harness.publish.table_sources import HISTORY, SweepSource, TableSource
+from zbench.harness.publish.source import GATE, HISTORY, TraceSource, result_files
 from zbench.results import table_files
 from zbench.results.traces import TRACE_ENDING
 
@@ -56,16 +54,28 @@ def source_of(path: Path) -> Source:
         return _folder(path)
     if path.name.endswith(TRACE_ENDING):
         return TraceSource(path)
-    return GateSource(path) if path.name == GATE else TableSource(path)
+    return _other(path, gates=path.name == GATE)
 
 
 def _folder(path: Path) -> Source:
     if (path / HISTORY).is_file():
+        from zbench.harness.publish.table_sources import SweepSource  # noqa: PLC0415 - as in `_other`
+
         return SweepSource(path)
     if not table_files(path) and (path / ASV_INDEX).is_file():
         return AsvSource(path)
     found = list(result_files(path))
     if not found and any(path.rglob(f"*{TRACE_ENDING}")):
         return TraceSource(path)
-    gates = found and all(one.name == GATE for one in found if one.suffix == ".json")
-    return GateSource(path) if gates else TableSource(path)
+    return _other(path, gates=bool(found) and all(one.name == GATE for one in found if one.suffix == ".json"))
+
+
+def _other(path: Path, *, gates: bool) -> Source:
+    """Import what reads gates or tables where there are some: suites are published most, after each commit."""
+    if gates:
+        from zbench.harness.publish.gate_source import GateSource  # noqa: PLC0415 - see above
+
+        return GateSource(path)
+    from zbench.harness.publish.table_sources import TableSource  # noqa: PLC0415 - see above
+
+    return TableSource(path)

@@ -170,6 +170,8 @@ class _Study:
 
 def _measured(command: Sequence[str], folder: Path) -> Run:
     """Run a program; its memory is that of its largest process."""
+    # What the one before left to the disk is not its business.
+    os.sync()
     begin = time.perf_counter()
     with tempfile.TemporaryFile() as told:
         process = subprocess.Popen(command, cwd=folder, stdout=told, stderr=told)  # noqa: S603 - our own commands

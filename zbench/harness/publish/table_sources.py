@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zbench.errors import ResultsError
 from zbench.harness.imports import collect
-from zbench.harness.publish.source import Source
+from zbench.harness.publish.source import HISTORY, Source
 from zbench.report.site.nouns import Batch, Position
 from zbench.report.site.rows import release_position, table_batches
 from zbench.results import environment_id, read_json, read_table, table_files
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from zbench.results import Row
     from zbench.results.traces import StoredTrace
 
-__all__ = ["HISTORY", "SweepSource", "TableSource"]
-
-HISTORY = "history.json"
+__all__ = ["SweepSource", "TableSource"]
 
 
 class TableSource(Source):

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from zbench.report.site.encode import from_script, to_script, unpack, unpack_rows
+from zbench.report.site.encode import from_script, read_values, to_script, unpack, unpack_rows
 from zbench.report.site.lines import JUDGED, Line, joined
 from zbench.report.site.nouns import Measure, Step
 from zbench.report.site.pages import SEGMENT, Page, PageLine, head_of, page_name, segment_entry, segment_key
 from zbench.report.site.steps import RECENT, find_steps, may_have_changed_at_the_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from zbench.report.site.lines import Gathered, PageKey
     from zbench.report.site.registry import Catalogue
@@ -28,7 +28,7 @@ __all__ = ["Files", "OutOfOrderError", "extended", "fresh"]
 Files: TypeAlias = "dict[str, bytes]"
 # Reads a file of the site by its key.
 Reader: TypeAlias = "Callable[[str], bytes]"
-# Reads what one line has in one file.
+# Reads what one line has in one file, or its values alone.
 Piece: TypeAlias = "Callable[[int], Mapping[str, Any] | None]"
 
 
@@ -172,7 +172,7 @@ def extended(
             at = page.lines.index(known[key])
             begin = min(begin, len(known[key].line.positions) // SEGMENT)
             _check_order(known[key].line, new, catalogue)
-            grown = _Growing(known[key], page.measure.exact, limits, partial(pieces.of, at))
+            grown = _Growing(known[key], page.measure.exact, limits, partial(pieces.of, at), partial(pieces.values, at))
             grown.by(new)
         else:
             begin = 0
@@ -188,6 +188,7 @@ class _Pieces:
     def __init__(self, name: str, count: int, read: Reader) -> None:
         self._name, self._count, self._read = name, count, read
         self._known: dict[int, dict[str, Any]] = {}
+        self._raw: dict[int, bytes] = {}
 
     def lines(self, number: int) -> dict[str, Any]:
         if number >= self._count:
@@ -199,6 +200,17 @@ class _Pieces:
     def of(self, line: int, number: int) -> dict[str, Any] | None:
         entry: dict[str, Any] | None = self.lines(number).get(str(line))
         return entry
+
+    def values(self, line: int, number: int) -> dict[str, Any] | None:
+        if not 0 <= number < self._count:
+            return None
+        if number in self._known:
+            entry = self.of(line, number)
+            return entry["v"] if entry else None
+        if number not in self._raw:
+            self._raw[number] = self._read(segment_key(self._name, number))
+        values: dict[str, Any] | None = read_values(self._raw[number], line)
+        return values
 
 
 def _read_line(raw: Mapping[str, Any], values: list[list[str]]) -> PageLine:
@@ -239,6 +251,7 @@ class _Growing:
     exact: bool
     limits: SeriesLimits
     piece: Piece
+    values: Piece
 
     def by(self, new: Line) -> None:
         one, line = self.one, self.one.line
@@ -262,8 +275,8 @@ class _Growing:
 
     def _behind(self, values: np.ndarray, number: int) -> np.ndarray:
         """Put values behind those of the piece before."""
-        before = self.piece(number) if number >= 0 else None
-        return values if before is None else np.concatenate([_values(before, range(len(values))), values], axis=1)
+        before = self.values(number)
+        return values if before is None else np.concatenate([unpack_rows(before, range(len(values))), values], axis=1)
 
     def _chosen(self, tail: _Tail, added: int) -> np.ndarray:
         """Choose the rows whose steps may be others now: the end of the row looks like one, or has one."""
@@ -280,9 +293,9 @@ class _Growing:
         if not len(rows) or (self.one.line.key.startswith(JUDGED) and not self.exact):
             return
         one = self.one
-        older = [entry for number in range(tail.number) if (entry := self.piece(number)) is not None]
+        older = [entry for number in range(tail.number) if (entry := self.values(number)) is not None]
         chosen = rows.tolist()
-        values = np.concatenate([*(_values(entry, chosen) for entry in older), tail.values[rows]], axis=1)
+        values = np.concatenate([*(unpack_rows(entry, chosen) for entry in older), tail.values[rows]], axis=1)
         found = find_steps(values, exact=self.exact, limits=self.limits, every=True)
         again = [replace(step, row=chosen[step.row]) for step in found]
         kept = [step for step in one.steps if step.row not in set(chosen)]
@@ -300,11 +313,6 @@ class _Tail:
     def begin(self) -> int:
         """Its first column."""
         return self.number * SEGMENT
-
-
-def _values(entry: Mapping[str, Any], rows: Sequence[int]) -> np.ndarray:
-    """Read values of one piece; cells that came later have none in it."""
-    return unpack_rows(entry["v"], rows)
 
 
 def _numbers(entry: Mapping[str, Any] | None, rows: int, columns: int) -> np.ndarray:

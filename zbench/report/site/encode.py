@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["from_script", "pack", "to_script", "unpack", "unpack_rows"]
+__all__ = ["from_script", "pack", "read_values", "to_script", "unpack", "unpack_rows"]
 
 # A page that lies in a folder may load scripts and nothing else.
 _HEAD, _TAIL = 'zbench("', ");\n"
@@ -63,6 +63,33 @@ def from_script(data: bytes) -> Any:
         msg = "it is not whole"
         raise ValueError(msg)
     return json.loads(text[begin : -len(_TAIL)])
+
+
+def read_values(data: bytes, line: int) -> Any:
+    """Read of a file with numbers the values of one line, and nothing else of it.
+
+    Parameters
+    ----------
+    data
+        The script, of `to_script`: numbers stand in it as base64, which has no quotes.
+    line
+        Number of the line.
+
+    Returns
+    -------
+    dict or None
+        For `unpack`; ``None`` if the line has none in it.
+
+    Raises
+    ------
+    ValueError
+        If it is cut short.
+    """
+    begin = data.find(b'"%d":{"v":' % line)
+    if begin < 0:
+        return None
+    begin = data.index(b'"v":', begin) + 4
+    return json.loads(data[begin : data.index(b"}", begin) + 1])
 
 
 def pack(matrix: np.ndarray, *, single: bool) -> dict[str, Any]:
