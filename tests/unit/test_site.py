@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zbench.model import Environment
-from zbench.report.site.encode import from_script, pack, to_script, unpack, unpack_rows
+from zbench.report.site.encode import from_script, pack, read_values, to_script, unpack, unpack_rows
 from zbench.report.site.index import MOST_CHANGES, group_fields, index_of, read_group
 from zbench.report.site.lines import gather, joined
 from zbench.report.site.metrics import measure_of, measure_of_asv
@@ -52,6 +52,18 @@ def test_some_rows_come_back_as_they_do_with_the_others(rng, rows, still, single
     assert ("at" in packed) == still
     behind = np.full((3, 7), np.nan)
     np.testing.assert_array_equal(unpack_rows(packed, rows), np.concatenate([unpack(packed), behind])[rows])
+
+
+def test_values_of_one_line_are_read_as_with_the_whole_file(rng):
+    lines = {
+        str(at): {"v": pack(rng.normal(size=(3, 5)), single=True), "lo": pack(np.zeros((3, 5)), single=True)}
+        for at in (1, 11, 2)
+    }
+    script = to_script("b/x.0", {"lines": lines})
+    assert [read_values(script, at) for at in (1, 2, 11)] == [lines[str(at)]["v"] for at in (1, 2, 11)]
+    assert read_values(script, 3) is None
+    with pytest.raises(ValueError, match="not found"):
+        read_values(script[: script.index(b'"data"') + 20], 1)
 
 
 def test_numbers_that_stay_cost_little():
