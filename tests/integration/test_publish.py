@@ -211,6 +211,18 @@ def test_a_publication_that_was_ended_half_way_is_begun_anew(long_history, tmp_p
     assert (site / "data" / "b" / f"{TIME}.1.js").read_bytes() in before.values()
 
 
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("left", [b"", b"zbench(", b'zbench("b/x",{"lines":{}});\n'])
+def test_behind_a_piece_that_is_not_whole_nothing_is_added(long_history, tmp_path, number, left):
+    *_, last = files(long_history)
+    aside, site = shutil.move(last, tmp_path / "aside"), tmp_path / "site"
+    publish([long_history / "results"], site, repository=long_history)
+    (site / "data" / "b" / f"{TIME}.{number}.js").write_bytes(left)
+    shutil.move(aside, last)
+    assert not publish([long_history / "results"], site, repository=long_history).added
+    assert len(values(site)) == SEGMENT + 12
+
+
 def test_what_a_killed_publication_left_half_written_is_removed(history, tmp_path):
     site = tmp_path / "site"
     with pytest.MonkeyPatch.context() as patch:
@@ -428,7 +440,7 @@ def test_one_commit_more_is_published_without_scipy(long_history, tmp_path):
     aside, site = shutil.move(last, tmp_path / "aside"), tmp_path / "site"
     publish([long_history / "results"], site, repository=long_history)
     shutil.move(aside, last)
-    # It takes as long to import as all else that is to be done.
+    # Of all that could be imported it takes longest.
     code = (
         "import sys; from pathlib import Path; from zbench.harness.publish import publish; "
         "results, site, repository = map(Path, sys.argv[1:]); "

@@ -61,9 +61,9 @@ def test_values_of_one_line_are_read_as_with_the_whole_file(rng):
     }
     script = to_script("b/x.0", {"lines": lines})
     assert [read_values(script, at) for at in (1, 2, 11)] == [lines[str(at)]["v"] for at in (1, 2, 11)]
-    assert read_values(script, 3) is None
-    with pytest.raises(ValueError, match="not found"):
-        read_values(script[: script.index(b'"data"') + 20], 1)
+    for wrong, line in ((script, 3), (script[: script.index(b'"data"') + 20], 1), (script[:-1], 1)):
+        with pytest.raises(ValueError, match=r"not found|it is not whole"):
+            read_values(wrong, line)
 
 
 def test_numbers_that_stay_cost_little():

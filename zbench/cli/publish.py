@@ -20,7 +20,7 @@ __all__ = ["publish"]
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Look for no cycles meanwhile: there are none to speak of, and one commit more takes a twentieth less."""
+    """Look for no cycles meanwhile: a publication ends soon and makes none to speak of."""
     was = gc.isenabled()
     gc.disable()
     try:

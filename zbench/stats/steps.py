@@ -200,7 +200,7 @@ def _spread(values: npt.NDArray[np.float64], *, tails: bool = False) -> float:
 
 def _drawn_in(values: npt.NDArray[np.float64], spread: float) -> npt.NDArray[np.float64]:
     """Draw what is far from the running median towards it: a median of nine follows a step and no outlier."""
-    # Sorting a few numbers is several times as fast as numpy.median.
+    # numpy.median would sort, too, and take longer.
     running = np.sort(np.lib.stride_tricks.sliding_window_view(values, 2 * _REACH + 1), axis=1)[:, _REACH]
     # At the ends the last whole window decides: fewer values would follow outliers.
     running = np.pad(running, _REACH, mode="edge")

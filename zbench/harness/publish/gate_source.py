@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zbench.report.gate.nouns import GateCell, GateReport
 
 __all__ = ["GateSource"]
+
 _MOVED = (Verdict.SLOWER, Verdict.FASTER)
 
 

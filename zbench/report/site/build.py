@@ -28,8 +28,9 @@ __all__ = ["Files", "OutOfOrderError", "extended", "fresh"]
 Files: TypeAlias = "dict[str, bytes]"
 # Reads a file of the site by its key.
 Reader: TypeAlias = "Callable[[str], bytes]"
-# Reads what one line has in one file, or its values alone.
+# Reads what one line has in one file, if anything; and its values alone, in a file that it goes on after.
 Piece: TypeAlias = "Callable[[int], Mapping[str, Any] | None]"
+Values: TypeAlias = "Callable[[int], Mapping[str, Any]]"
 
 
 class OutOfOrderError(Exception):
@@ -157,6 +158,8 @@ def extended(
     ------
     OutOfOrderError
         If a column does not stand behind those of its line, or has other parameters.
+    ValueError
+        If a file of the site is not whole.
     """
     head = from_script(read(f"b/{name}"))
     if tuple(head["names"]) != gathered.names:
@@ -201,15 +204,10 @@ class _Pieces:
         entry: dict[str, Any] | None = self.lines(number).get(str(line))
         return entry
 
-    def values(self, line: int, number: int) -> dict[str, Any] | None:
-        if not 0 <= number < self._count:
-            return None
-        if number in self._known:
-            entry = self.of(line, number)
-            return entry["v"] if entry else None
+    def values(self, line: int, number: int) -> dict[str, Any]:
         if number not in self._raw:
             self._raw[number] = self._read(segment_key(self._name, number))
-        values: dict[str, Any] | None = read_values(self._raw[number], line)
+        values: dict[str, Any] = read_values(self._raw[number], line)
         return values
 
 
@@ -251,7 +249,7 @@ class _Growing:
     exact: bool
     limits: SeriesLimits
     piece: Piece
-    values: Piece
+    values: Values
 
     def by(self, new: Line) -> None:
         one, line = self.one, self.one.line
@@ -275,8 +273,9 @@ class _Growing:
 
     def _behind(self, values: np.ndarray, number: int) -> np.ndarray:
         """Put values behind those of the piece before."""
-        before = self.values(number)
-        return values if before is None else np.concatenate([unpack_rows(before, range(len(values))), values], axis=1)
+        if number < 0:
+            return values
+        return np.concatenate([unpack_rows(self.values(number), range(len(values))), values], axis=1)
 
     def _chosen(self, tail: _Tail, added: int) -> np.ndarray:
         """Choose the rows whose steps may be others now: the end of the row looks like one, or has one."""
@@ -293,9 +292,9 @@ class _Growing:
         if not len(rows) or (self.one.line.key.startswith(JUDGED) and not self.exact):
             return
         one = self.one
-        older = [entry for number in range(tail.number) if (entry := self.values(number)) is not None]
         chosen = rows.tolist()
-        values = np.concatenate([*(unpack_rows(entry, chosen) for entry in older), tail.values[rows]], axis=1)
+        older = [unpack_rows(self.values(number), chosen) for number in range(tail.number)]
+        values = np.concatenate([*older, tail.values[rows]], axis=1)
         found = find_steps(values, exact=self.exact, limits=self.limits, every=True)
         again = [replace(step, row=chosen[step.row]) for step in found]
         kept = [step for step in one.steps if step.row not in set(chosen)]
@@ -317,6 +316,9 @@ class _Tail:
 
 def _numbers(entry: Mapping[str, Any] | None, rows: int, columns: int) -> np.ndarray:
     """Read values of one piece, with their ends."""
+    if columns and not entry:
+        msg = "a line has positions without numbers"
+        raise ValueError(msg)
     nothing = np.full((rows, columns), np.nan)
     every = range(rows)
     read = [unpack_rows(entry[name], every) if entry and name in entry else nothing for name in ("v", "lo", "hi")]

@@ -57,12 +57,16 @@ def from_script(data: bytes) -> Any:
     ValueError
         If it is no such script, or cut short.
     """
+    _check_whole(data)
     text = data.decode()
     begin = text.index('",') + 2
-    if not text.startswith(_HEAD) or not text.endswith(_TAIL):
+    return json.loads(text[begin : -len(_TAIL)])
+
+
+def _check_whole(data: bytes) -> None:
+    if not data.startswith(_HEAD.encode()) or not data.endswith(_TAIL.encode()):
         msg = "it is not whole"
         raise ValueError(msg)
-    return json.loads(text[begin : -len(_TAIL)])
 
 
 def read_values(data: bytes, line: int) -> Any:
@@ -77,18 +81,16 @@ def read_values(data: bytes, line: int) -> Any:
 
     Returns
     -------
-    dict or None
-        For `unpack`; ``None`` if the line has none in it.
+    dict
+        For `unpack`.
 
     Raises
     ------
     ValueError
-        If it is cut short.
+        If it is no such script, cut short, or without the line.
     """
-    begin = data.find(b'"%d":{"v":' % line)
-    if begin < 0:
-        return None
-    begin = data.index(b'"v":', begin) + 4
+    _check_whole(data)
+    begin = data.index(b'"v":', data.index(b'"%d":{"v":' % line)) + 4
     return json.loads(data[begin : data.index(b"}", begin) + 1])
 
 

@@ -233,7 +233,7 @@ def _levels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         at = np.maximum.accumulate(np.where(known[gaps], np.arange(values.shape[1]), 0), axis=1)
         first = known[gaps].argmax(axis=1)[:, None]
         logs[gaps] = np.take_along_axis(logs[gaps], np.maximum(at, first), axis=1)
-    # Sorting them all is several times as fast as numpy.median.
+    # numpy.median would take longer.
     moves = np.sort(np.abs(np.diff(logs, axis=1)), axis=1)
     middle = moves.shape[1] // 2
     noise = (moves[:, -middle - 1] + moves[:, middle]) / 2 * _MAD
